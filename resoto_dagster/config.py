@@ -1,0 +1,153 @@
+"""The settings: every one of them with its meaning and its default."""
+
+from datetime import timedelta
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from resoto_dagster.model.durations import format_duration, parse_duration
+
+Step = Literal["collect", "cleanup_plan", "cleanup", "generate_metrics"]
+STEPS: tuple[Step, ...] = get_args(Step)
+ACTIONS: tuple[str, ...] = tuple(
+    action
+    for step in STEPS
+    for action in (
+        f"pre_{step}",
+        step,
+        *(("merge_outer_edges",) if step == "collect" else ()),
+        f"post_{step}",
+    )
+)
+"""Every action of the workflow, in the order they are emitted."""
+
+GATES: tuple[str, ...] = tuple(
+    action for action in ACTIONS if action.startswith(("pre_", "post_")) or action == "cleanup_plan"
+)
+"""The actions that hooks can be hung on: the workflow waits for them."""
+
+FROZEN_FROM = GATES.index("post_cleanup_plan")
+"""From this gate on the plan of the run is frozen: nothing more can be marked to go."""
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"expected a duration as text, e.g. 5m, not {value!r}")
+    return parse_duration(value)
+
+
+def _cron(value: object) -> str:
+    from dagster import DagsterInvalidDefinitionError, ScheduleDefinition
+
+    if not isinstance(value, str):
+        raise ValueError(f"expected a cron expression as text, e.g. '0 * * * *', not {value!r}")
+    try:
+        ScheduleDefinition(name="check", job_name="check", cron_schedule=value)
+    except DagsterInvalidDefinitionError:
+        raise ValueError(f"{value!r} is no cron expression; expected five fields, e.g. '0 * * * *'") from None
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(format_duration)]
+Cron = Annotated[str, BeforeValidator(_cron)]
+DEFAULT_SCHEDULE = "0 * * * *"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ActionSettings(_Section):
+    """How long a gate waits for its hooks, and what happens when one of them does not succeed."""
+
+    timeout: Duration = Field(
+        default=timedelta(minutes=5), description="How long the gate waits for its hooks."
+    )
+    on_error: Literal["continue", "stop"] = Field(
+        default="continue", description="Whether the workflow goes on when a hook did not succeed."
+    )
+
+
+class PlannerSettings(_Section):
+    """A planner is off until it is enabled."""
+
+    enabled: bool = Field(default=False, description="Whether the planner marks resources.")
+
+
+class PlannersSettings(_Section):
+    """The planners, by name."""
+
+    expired: PlannerSettings = Field(
+        default=PlannerSettings(), description="Marks what is past its expiration tag."
+    )
+
+
+class BudgetSettings(_Section):
+    """What one plan may delete; beyond any of it the whole plan is held and none of it is done."""
+
+    resources: int = Field(default=100, ge=0, description="Resources that one run may delete.")
+    share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="Part of a scope's resources that one run may delete; counted once ten of them would go.",
+    )
+
+
+class CleanupSettings(_Section):
+    """Cleanup is off until it is enabled, does not delete while `dry_run`, and only in listed accounts."""
+
+    enabled: bool = Field(default=False, description="Whether cleanup runs at all.")
+    dry_run: bool = Field(default=True, description="Whether the plan is only shown, and nothing deleted.")
+    accounts: dict[str, list[str]] = Field(
+        default={}, description="By provider, the ids of the accounts in which deleting is allowed."
+    )
+    budget: BudgetSettings = Field(default=BudgetSettings(), description="The most that one plan may delete.")
+    max_data_age: Duration = Field(
+        default=timedelta(hours=2), description="What was collected longer ago than this is never planned."
+    )
+    planners: PlannersSettings = Field(default=PlannersSettings(), description="What selects resources.")
+
+
+class HookModules(_Section):
+    """Where the user's hooks are."""
+
+    modules: list[str] = Field(
+        default=[], description="Python modules with functions decorated with @hook, beside this file."
+    )
+
+
+class MetricsSettings(_Section):
+    """The exporter."""
+
+    host: str = Field(default="127.0.0.1", description="The address that `resoto metrics serve` binds.")
+    port: int = Field(default=9955, ge=0, le=65535, description="Its port.")
+
+
+class ProviderSettings(BaseModel):
+    """One provider's section: the kinds to collect, and the provider's own settings."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)
+
+    kinds: tuple[str, ...]
+    own: BaseModel
+
+
+class Settings(_Section):
+    """All settings. `providers` holds a section a provider; without one nothing is collected."""
+
+    schedule: Cron = Field(default=DEFAULT_SCHEDULE, description="When collect_and_cleanup runs.")
+    providers: dict[str, ProviderSettings] = Field(default={}, description="What is collected.")
+    actions: dict[str, ActionSettings] = Field(
+        default={}, description="Settings of single gates, e.g. pre_cleanup."
+    )
+    hooks: HookModules = Field(default=HookModules(), description="The user's hooks.")
+    cleanup: CleanupSettings = Field(default=CleanupSettings(), description="What may be deleted.")
+    metrics: MetricsSettings = Field(default=MetricsSettings(), description="The metrics exporter.")
+
+    def action(self, name: str) -> ActionSettings:
+        """The settings of a gate. `pre_cleanup` stops the workflow on errors unless told otherwise."""
+        default = ActionSettings(on_error="stop") if name == "pre_cleanup" else ActionSettings()
+        return self.actions.get(name, default)

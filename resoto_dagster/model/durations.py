@@ -1,0 +1,56 @@
+"""Durations as people write them in tags and settings: `7d`, `2h30m`, `7 days 4 hours`.
+
+`m` is minutes and `M` months. A year counts 365 days and a month 30; both are lengths, not calendar dates.
+"""
+
+import re
+from datetime import timedelta
+
+_UNITS = {
+    timedelta(days=365): ("years", "year", "yr", "y"),
+    timedelta(days=30): ("months", "month", "mo", "M"),
+    timedelta(weeks=1): ("weeks", "week", "w"),
+    timedelta(days=1): ("days", "day", "d"),
+    timedelta(hours=1): ("hours", "hour", "h"),
+    timedelta(minutes=1): ("minutes", "minute", "min", "m"),
+    timedelta(seconds=1): ("seconds", "second", "s"),
+}
+_LENGTH = {name: length for length, names in _UNITS.items() for name in names}
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*")
+_EXPECTED = "expected e.g. 30d, 2h30m or '7 days 4 hours' (m is minutes, M is months)"
+
+
+def parse_duration(text: str) -> timedelta:
+    """The length of a duration, always above zero.
+
+    Raises ValueError, in words for a person, for anything that is no duration and for zero and negative ones.
+    """
+    stripped = text.strip()
+    if stripped.startswith("-"):
+        raise ValueError(f"duration {text!r} is negative; {_EXPECTED}")
+    total, position = timedelta(), 0
+    while position < len(stripped):
+        part = _PART.match(stripped, position)
+        if part is None:
+            raise ValueError(f"{text!r} is no duration; {_EXPECTED}")
+        if part[2] not in _LENGTH:
+            raise ValueError(f"duration {text!r} has the unknown unit {part[2]!r}; {_EXPECTED}")
+        try:
+            total += float(part[1]) * _LENGTH[part[2]]
+        except OverflowError:
+            raise ValueError(f"duration {text!r} is longer than can be reckoned with; {_EXPECTED}") from None
+        position = part.end()
+    if not total:
+        raise ValueError(f"duration {text!r} is empty or zero; {_EXPECTED}")
+    return total
+
+
+def format_duration(length: timedelta) -> str:
+    """A duration in its two largest units, as a person reads an age: `3d4h`, `12m`, `0s`."""
+    seconds = int(length.total_seconds())
+    parts = []
+    for unit, size in (("y", 31_536_000), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts[:2]) or "0s"
