@@ -1,0 +1,1 @@
+"""The inventory graph in Postgres: facts by scope, edges, marks, history, and the searches on them."""

@@ -1,0 +1,106 @@
+"""The inventory as hooks, rules and people use it: search it, and mark what should go or stay."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, text
+
+from resoto_dagster.inventory.marks import Author, Mark, MarkName, remove_mark, set_marks
+from resoto_dagster.inventory.search.compile import Statement, compile_aggregate, compile_nodes
+from resoto_dagster.inventory.search.parse import SearchError, parse_search
+
+if TYPE_CHECKING:
+    import pandas
+
+_COLUMNS = {
+    "node_id": "r.node_id",
+    "kind": "r.kind",
+    "id": "r.id",
+    "name": "r.name",
+    "cloud": "s.provider",
+    "account": "s.account",
+    "account_name": "coalesce(a.name, s.account)",
+    "region": "r.region",
+    "ctime": "coalesce(r.ctime, r.first_seen)",
+    "mtime": "coalesce(r.mtime, r.ctime, r.changed_at)",
+    "atime": "r.atime",
+    "reported": "r.reported",
+}
+
+
+class Inventory:
+    """The inventory graph. Searches are in Resoto's language."""
+
+    def __init__(self, engine: Engine, author: Author):
+        self._engine = engine
+        self._author = author
+
+    def rows(self, search: str) -> Iterator[dict[str, Any]]:
+        """What a search finds, one dict at a time, without holding all of it in memory.
+
+        A node has its identity, account, region, times, and `reported`; an aggregation has its groups and
+        values. Raises SearchError.
+        """
+        query = parse_search(search)
+        if query.aggregate is None:
+            names = list(_COLUMNS)
+            statement = compile_nodes(query, ", ".join(_COLUMNS.values()))
+        else:
+            names = [part.name for part in query.aggregate.groups]
+            names += [part.as_name for part in query.aggregate.functions]
+            statement = compile_aggregate(query)
+        with self._engine.connect() as connection:
+            for row in connection.execution_options(yield_per=1000).execute(
+                text(statement.sql), statement.parameters
+            ):
+                yield dict(zip(names, row, strict=True))
+
+    def search(self, search: str) -> "pandas.DataFrame":
+        """What a search finds, as a table: a column a property that any of the nodes has.
+
+        Nested values stay as they are. Raises SearchError.
+        """
+        import pandas
+
+        rows = [
+            {**{key: value for key, value in row.items() if key != "reported"}, **_own(row.get("reported"))}
+            for row in self.rows(search)
+        ]
+        return pandas.DataFrame(rows)
+
+    def nodes(self, search: str) -> list[uuid.UUID]:
+        """The identities of what a search finds. Raises SearchError, also for an aggregation."""
+        query = parse_search(search)
+        if query.aggregate is not None:
+            raise SearchError("an aggregation has no resources to work on")
+        with self._engine.connect() as connection:
+            return list(_execute(connection, compile_nodes(query, "r.node_id")))
+
+    def clean(self, search: str, reason: str) -> int:
+        """Mark what the search finds to be cleaned up. Returns how many. Raises SearchError."""
+        return self._mark(search, "clean", reason)
+
+    def protect(self, search: str, reason: str) -> int:
+        """Protect what the search finds from every cleanup. Returns how many. Raises SearchError."""
+        return self._mark(search, "protected", reason)
+
+    def unmark(self, search: str, mark: MarkName) -> int:
+        """Take back one's own marks on what the search finds. Returns how many. Raises SearchError."""
+        nodes = self.nodes(search)
+        with self._engine.begin() as connection:
+            return remove_mark(connection, self._author, mark, nodes)
+
+    def _mark(self, search: str, mark: MarkName, reason: str) -> int:
+        nodes = self.nodes(search)
+        with self._engine.begin() as connection:
+            return set_marks(connection, self._author, [Mark(node, mark, reason) for node in nodes])
+
+
+def _own(reported: dict[str, Any] | None) -> dict[str, Any]:
+    """The reported properties that no column of every node carries already."""
+    return {key: value for key, value in (reported or {}).items() if key not in _COLUMNS}
+
+
+def _execute(connection: Connection, statement: Statement) -> Sequence[Any]:
+    return connection.execute(text(statement.sql), statement.parameters).scalars().all()

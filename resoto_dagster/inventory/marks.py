@@ -1,0 +1,93 @@
+"""What people, planners and hooks want of a resource: that it goes (`clean`), or that it stays (`protected`).
+
+Marks are kept by the resource's identity and survive every collect, even one that misses the resource for
+a while. A person's mark stays until the person takes it back. What a planner or a hook marked is replaced
+as a whole each time it runs, and its `clean` counts only in the run that made it.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from sqlalchemy import Connection, text
+
+MarkName = Literal["clean", "protected"]
+Source = Literal["person", "planner", "hook"]
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who marks: a person by name, or a planner or hook by its own name and the run it works for."""
+
+    source: Source
+    name: str
+    root_run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One mark on one resource."""
+
+    node_id: uuid.UUID
+    mark: MarkName
+    reason: str
+
+
+def set_marks(connection: Connection, author: Author, marks: Iterable[Mark]) -> int:
+    """Set marks; one that the author has set already gets the new reason. Returns how many."""
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "node_id": mark.node_id,
+            "mark": mark.mark,
+            "reason": mark.reason,
+            "source": author.source,
+            "author": author.name,
+            "root_run_id": author.root_run_id,
+            "at": now,
+        }
+        for mark in marks
+    ]
+    if rows:
+        connection.execute(
+            text(
+                """
+                INSERT INTO resoto.marks (node_id, mark, source, author, reason, at, root_run_id)
+                VALUES (:node_id, :mark, :source, :author, :reason, :at, :root_run_id)
+                ON CONFLICT (node_id, mark, source, author) DO UPDATE
+                SET reason = excluded.reason, at = excluded.at, root_run_id = excluded.root_run_id
+                """
+            ),
+            rows,
+        )
+    return len(rows)
+
+
+def replace_marks(connection: Connection, author: Author, marks: Iterable[Mark]) -> int:
+    """Make `marks` the only ones of this author. Returns how many."""
+    connection.execute(
+        text("DELETE FROM resoto.marks WHERE source = :source AND author = :author"),
+        {"source": author.source, "author": author.name},
+    )
+    return set_marks(connection, author, marks)
+
+
+def remove_mark(connection: Connection, author: Author, mark: MarkName, nodes: Sequence[uuid.UUID]) -> int:
+    """Take back an author's own marks. Returns how many there were."""
+    return connection.execute(
+        text(
+            "DELETE FROM resoto.marks WHERE source = :source AND author = :author AND mark = :mark "
+            "AND node_id = ANY(:nodes)"
+        ),
+        {"source": author.source, "author": author.name, "mark": mark, "nodes": list(nodes)},
+    ).rowcount
+
+
+def forget_authors_except(connection: Connection, source: Source, names: Sequence[str]) -> int:
+    """Drop what planners or hooks marked that are not in force any more. Returns how many marks."""
+    return connection.execute(
+        text("DELETE FROM resoto.marks WHERE source = :source AND author <> ALL(:names)"),
+        {"source": source, "names": list(names)},
+    ).rowcount

@@ -1,0 +1,199 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from resoto_dagster.inventory.collecting import InventorySink, close_collect, settle_graph
+from resoto_dagster.inventory.marks import Author, Mark, set_marks
+from resoto_dagster.inventory.merge import MergeResult, merge_scope
+from resoto_dagster.inventory.status import inventory_version, scope_statuses
+from resoto_dagster.model.resource import Edge, EdgeType
+from resoto_dagster_tests.estate import NOW, collect, node, resource, scope, table
+
+ONE = {scope(): [resource("v1"), resource("v2", properties={"volume_size": 3})]}
+
+
+def version(engine: Engine) -> str:
+    with engine.connect() as connection:
+        return inventory_version(connection)
+
+
+def merge(engine: Engine, *resources, run_id="run-2", at=NOW) -> MergeResult:
+    with engine.begin() as connection:
+        return merge_scope(connection, scope(), resources, run_id, at)
+
+
+def test_a_scope_is_replaced_and_the_changes_are_history(engine: Engine) -> None:
+    collect(engine, ONE)
+    result = merge(engine, resource("v2", properties={"volume_size": 4}), resource("v3"))
+    assert result == MergeResult(resources=2, added=1, changed=1, removed=1)
+    assert table(engine, "SELECT id FROM resoto.resources ORDER BY id") == [("v2",), ("v3",)]
+    changes = table(engine, "SELECT id, change, before, after FROM resoto.history WHERE run_id = 'run-2'")
+    by_id = {id_: (change, before, after) for id_, change, before, after in changes}
+    assert by_id["v2"] == ("updated", {"volume_size": 3}, {"volume_size": 4})
+    assert by_id["v3"] == ("created", None, None)
+    assert by_id["v1"][0] == "deleted"
+    assert by_id["v1"][1]["id"] == "v1"
+
+
+def test_an_unchanged_scope_writes_no_resource_edge_or_history(engine: Engine) -> None:
+    edges = (Edge(EdgeType.DEFAULT, outgoing=True, kind="instance", value="i1"),)
+    same = [resource("v1", edges=edges), resource("v2")]
+    collect(engine, {scope(): same})
+    before = table(engine, "SELECT xmin::text, node_id FROM resoto.resources ORDER BY node_id")
+    result = merge(engine, *same, run_id="run-2", at=NOW + timedelta(hours=1))
+    assert result == MergeResult(resources=2, added=0, changed=0, removed=0)
+    assert table(engine, "SELECT xmin::text, node_id FROM resoto.resources ORDER BY node_id") == before
+    assert table(engine, "SELECT count(*) FROM resoto.history WHERE run_id = 'run-2'") == [(0,)]
+
+
+def test_the_time_of_last_access_is_kept_without_counting_as_a_change(engine: Engine) -> None:
+    collect(engine, {scope(): [resource("v1", atime=NOW - timedelta(days=5))]})
+    before = version(engine)
+    result = merge(engine, resource("v1", atime=NOW))
+    assert result.changed == 0
+    assert table(engine, "SELECT atime FROM resoto.resources") == [(NOW,)]
+    assert version(engine) == before
+
+
+def test_equal_content_has_an_equal_version_whenever_it_was_read(engine: Engine) -> None:
+    collect(engine, ONE)
+    first = version(engine)
+    collect(engine, ONE, "run-2")
+    assert version(engine) == first
+    merge(engine, resource("v1"))
+    assert version(engine) != first
+    merge(engine, *ONE[scope()])
+    assert version(engine) == first
+
+
+def test_marks_survive_a_collect_that_misses_the_resource_for_a_while(engine: Engine) -> None:
+    collect(engine, ONE)
+    with engine.begin() as connection:
+        set_marks(connection, Author("person", "ann"), [Mark(node("v1"), "protected", "mine")])
+    merge(engine, resource("v2"))
+    merge(engine, *ONE[scope()])
+    found = table(
+        engine, "SELECT m.author FROM resoto.marks m JOIN resoto.resources r USING (node_id) WHERE r.id = 'v1'"
+    )
+    assert found == [("ann",)]
+
+
+def test_trap_1_a_failed_scope_keeps_its_last_good_state_and_is_shown_with_its_error(engine: Engine) -> None:
+    collect(engine, {**ONE, scope("sim_instance"): [resource("i1", "sim_instance")]})
+    sink = InventorySink(engine, "sim", "run-2")
+    sink.scopes_expected([scope(), scope("sim_instance")])
+    sink.failed(scope(), "AccessDenied: sim:ListVolumes")
+    sink.collected(scope("sim_instance"), [])
+    assert table(engine, "SELECT id FROM resoto.resources ORDER BY id") == [("v1",), ("v2",)]
+    with engine.connect() as connection:
+        statuses = {status.kind: status for status in scope_statuses(connection, timedelta(hours=2))}
+    assert statuses["sim_volume"].freshness == "failed"
+    assert statuses["sim_volume"].error == "AccessDenied: sim:ListVolumes"
+    assert statuses["sim_volume"].resources == 2
+    assert statuses["sim_instance"].freshness == "fresh"
+    assert sink.totals["sim_volume"].failed == {"sim/a1/r1/sim_volume": "AccessDenied: sim:ListVolumes"}
+
+
+def test_an_account_that_can_not_be_read_fails_all_its_scopes_and_no_other(engine: Engine) -> None:
+    collect(engine, {scope(account="a1"): [resource("v1")], scope(account="a2"): [resource("v2")]})
+    sink = InventorySink(engine, "sim", "run-2")
+    sink.accounts_expected(["a1", "a2"])
+    sink.account_failed("a1", "InvalidClientTokenId")
+    sink.scopes_expected([scope(account="a2")])
+    sink.collected(scope(account="a2"), [resource("v2")])
+    states = table(engine, "SELECT account, state, error FROM resoto.scopes ORDER BY account")
+    assert states == [("a1", "failed", "InvalidClientTokenId"), ("a2", "fresh", None)]
+    assert table(engine, "SELECT account, state FROM resoto.accounts ORDER BY account") == [
+        ("a1", "failed"),
+        ("a2", "fresh"),
+    ]
+
+
+def test_what_was_set_out_to_be_read_and_never_arrived_fails(engine: Engine) -> None:
+    collect(engine, ONE)
+    sink = InventorySink(engine, "sim", "run-2")
+    sink.accounts_expected(["a1", "a9"])
+    sink.scopes_expected([scope()])
+    with engine.begin() as connection:
+        gaps = close_collect(connection, "run-2")
+    assert {gap.what for gap in gaps} == {"sim/a9", "sim/a1/r1/sim_volume"}
+    assert table(engine, "SELECT state FROM resoto.scopes") == [("failed",)]
+    assert table(engine, "SELECT count(*) FROM resoto.resources") == [(2,)]
+
+
+def test_what_the_database_can_not_store_fails_its_scope_and_keeps_the_old_state(engine: Engine) -> None:
+    collect(engine, ONE)
+    sink = InventorySink(engine, "sim", "run-2")
+    sink.scopes_expected([scope()])
+    sink.collected(scope(), [resource("v1"), resource("bad", name="nul\x00byte")])
+    assert table(engine, "SELECT state FROM resoto.scopes") == [("failed",)]
+    assert table(engine, "SELECT count(*) FROM resoto.resources") == [(2,)]
+
+
+def test_a_resource_listed_twice_is_one_resource(engine: Engine) -> None:
+    result = merge(engine, resource("v1"), resource("v1", properties={"volume_size": 9}))
+    assert result.resources == 1
+    assert table(engine, "SELECT reported ->> 'volume_size' FROM resoto.resources") == [("9",)]
+
+
+def test_edges_find_their_ends_whatever_is_merged_first(engine: Engine) -> None:
+    uses = (Edge(EdgeType.DEFAULT, outgoing=True, kind="instance", value="i1"),)
+    collect(engine, {scope(): [resource("v1", edges=uses)]})
+    assert table(engine, "SELECT dst FROM resoto.edges") == [(None,)]
+    collect(engine, {scope("sim_instance"): [resource("i1", "sim_instance")]})
+    assert table(engine, "SELECT src, dst FROM resoto.edges") == [(node("v1"), node("i1", "sim_instance"))]
+    collect(engine, {scope("sim_instance"): []})
+    assert table(engine, "SELECT dst FROM resoto.edges") == [(None,)], "the edge waits again"
+    merge(engine)
+    assert table(engine, "SELECT count(*) FROM resoto.edges") == [(0,)], "a resource takes its edges along"
+
+
+def test_edges_prefer_the_nearest_and_never_guess_between_two(engine: Engine) -> None:
+    uses = (
+        Edge(EdgeType.DEFAULT, outgoing=True, kind="sim_instance", value="near"),
+        Edge(EdgeType.DEFAULT, outgoing=True, kind="sim_instance", value="twice", by="name"),
+    )
+    collect(
+        engine,
+        {
+            scope(): [resource("v1", edges=uses)],
+            scope("sim_instance"): [
+                resource("near", "sim_instance"),
+                resource("x", "sim_instance", name="twice"),
+                resource("y", "sim_instance", name="twice"),
+            ],
+            scope("sim_instance", account="a2"): [resource("near", "sim_instance")],
+        },
+    )
+    with engine.begin() as connection:
+        counts = settle_graph(connection)
+    assert (counts.resolved, counts.deferred, counts.ambiguous) == (1, 0, 1)
+    found = table(engine, "SELECT dst FROM resoto.edges WHERE value = 'near'")
+    assert found == [(node("near", "sim_instance"),)]
+
+
+def test_a_name_means_nothing_in_another_account_but_an_arn_does(engine: Engine) -> None:
+    uses = (
+        Edge(EdgeType.DEFAULT, outgoing=True, kind="sim_instance", value="bob", by="name"),
+        Edge(EdgeType.DEFAULT, outgoing=True, kind="sim_instance", value="arn:i", by="arn"),
+    )
+    other = resource("i", "sim_instance", name="bob", properties={"arn": "arn:i"})
+    collect(
+        engine, {scope(): [resource("v1", edges=uses)], scope("sim_instance", account="a2"): [other]}
+    )
+    found = dict(table(engine, "SELECT key, dst FROM resoto.edges"))
+    assert found == {"name": None, "arn": node("i", "sim_instance", account="a2")}
+
+
+def test_a_renamed_account_is_renamed_everywhere_at_once(engine: Engine) -> None:
+    account = scope("sim_account", "global")
+    for name in ("old", "new"):
+        collect(engine, {**ONE, account: [resource("a1", "sim_account", "global", name=name)]})
+        assert table(engine, "SELECT name FROM resoto.accounts") == [(name,)]
+
+
+@pytest.mark.parametrize("tags", [{"resoto:ctime": "2020-01-01T00:00:00Z"}, {"resoto:ctime": "2020-01-01"}])
+def test_the_tag_resoto_ctime_overrides_the_creation_time(engine: Engine, tags: dict[str, str]) -> None:
+    collect(engine, {scope(): [resource("v1", tags=tags)]})
+    assert table(engine, "SELECT extract(year FROM ctime)::int FROM resoto.resources") == [(2020,)]
