@@ -1,0 +1,227 @@
+"""Executing a plan: wave by wave, each resource read again right before it is deleted, and until it is gone.
+
+Deleting needs four yeses: cleanup enabled, no dry run, the account listed, the plan within its budget; and
+for each resource: not protected, its scope fresh, and still what was planned.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Engine, text
+
+from resoto_dagster.cleanup import journal
+from resoto_dagster.cleanup.journal import Event, Outcome
+from resoto_dagster.cleanup.plan import Plan, PlanItem
+from resoto_dagster.config import CleanupSettings
+from resoto_dagster.errors import ResotoError
+from resoto_dagster.inventory.merge import fingerprint, forget_resource
+from resoto_dagster.model.kind import Kind
+from resoto_dagster.model.resource import EdgeType, Resource
+from resoto_dagster.providers.base import ProviderError, ProviderSession
+
+POOL = 16
+"""How many deletions of a wave are under way at once."""
+
+GONE_TIMEOUT = timedelta(minutes=15)
+"""How long a deletion that the API accepted may take until the resource is gone."""
+
+_LOCK = 0x5E50_C1EA
+
+OpenSession = Callable[[str], ProviderSession]
+"""Opens the session of a provider by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one planned resource ended."""
+
+    item: PlanItem
+    outcome: Outcome
+    detail: str
+
+
+def why_not(plan: Plan, settings: CleanupSettings) -> str | None:
+    """Why nothing of the plan may be touched at all, or None. A dry run may look, not touch."""
+    if not settings.enabled:
+        return "cleanup is off (cleanup.enabled: false)"
+    if plan.held is not None:
+        return f"the plan is held: {plan.held}"
+    return None
+
+
+def execute_plan(
+    engine: Engine,
+    plan: Plan,
+    settings: CleanupSettings,
+    kinds: Mapping[str, Kind],
+    open_session: OpenSession,
+    run_id: str,
+) -> list[Result]:
+    """Delete what the plan says, or with `dry_run` all but that, and give every item's outcome.
+
+    Goes on from the journal where an earlier attempt at the same plan ended. Raises ResotoError when another
+    cleanup is under way.
+    """
+    if why_not(plan, settings) is not None:
+        return []
+    with ExitStack() as stack:
+        lock = stack.enter_context(engine.connect())
+        if not lock.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}):
+            raise ResotoError("another cleanup is under way; nothing was deleted by this one")
+        stack.callback(lock.execute, text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+        sessions = {}
+        for provider in sorted({item.resource.scope.provider for item in plan.going}):
+            sessions[provider] = open_session(provider)
+            stack.callback(sessions[provider].close)
+        return _Execution(engine, plan, settings, kinds, sessions, run_id).run()
+
+
+class _Execution:
+    def __init__(
+        self,
+        engine: Engine,
+        plan: Plan,
+        settings: CleanupSettings,
+        kinds: Mapping[str, Kind],
+        sessions: Mapping[str, ProviderSession],
+        run_id: str,
+    ):
+        self._engine = engine
+        self._plan = plan
+        self._settings = settings
+        self._kinds = kinds
+        self._sessions = sessions
+        self._run_id = run_id
+        self._items = {item.resource.node_id: item for item in plan.going}
+        with engine.connect() as connection:
+            self._outcomes = dict(journal.outcomes(connection, plan.plan_id))
+            self._accepted = journal.answered(connection, plan.plan_id)
+
+    def run(self) -> list[Result]:
+        with ThreadPoolExecutor(POOL, thread_name_prefix="cleanup") as pool:
+            for wave in sorted({item.wave or 0 for item in self._plan.going}):
+                todo = [
+                    item
+                    for item in self._plan.going
+                    if item.wave == wave and item.resource.node_id not in self._outcomes
+                ]
+                for item, ended in zip(todo, pool.map(self._delete, todo), strict=True):
+                    self._outcomes[item.resource.node_id] = ended
+        return [Result(item, *self._outcomes[item.resource.node_id]) for item in self._plan.going]
+
+    def _delete(self, item: PlanItem) -> tuple[Outcome, str]:
+        """Bring one item to its end, whatever happens, and journal it."""
+        try:
+            outcome, detail = self._try_to_delete(item)
+        except ProviderError as error:
+            outcome, detail = "failed", str(error)
+        self._record(item, outcome, detail)
+        return outcome, detail
+
+    def _try_to_delete(self, item: PlanItem) -> tuple[Outcome, str]:
+        blocked = self._blocked(item)
+        if blocked is not None:
+            return "skipped", blocked
+        refused = self._refused(item)
+        if refused is not None:
+            return "kept", refused
+        session = self._sessions[item.resource.scope.provider]
+        now = session.read(item.resource)
+        if now is None:
+            accepted = item.resource.node_id in self._accepted
+            return "gone", "deleted before the run was interrupted" if accepted else "was gone already"
+        if item.resource.node_id not in self._accepted:
+            different = self._different(item, now)
+            if different is not None:
+                return "kept", different
+        if self._settings.dry_run:
+            return "would_delete", "dry run"
+        self._record(item, "intended", "")
+        answer = session.delete(item.resource)
+        self._record(item, "answered", "accepted", answer.request_ids)
+        return self._wait_until_gone(item, session)
+
+    def _wait_until_gone(self, item: PlanItem, session: ProviderSession) -> tuple[Outcome, str]:
+        deadline, pause = time.monotonic() + GONE_TIMEOUT.total_seconds(), 0.1
+        while session.read(item.resource) is not None:
+            if time.monotonic() > deadline:
+                return "failed", "the API accepted the deletion, but the resource is still there"
+            time.sleep(pause)
+            pause = min(pause * 2, 10)
+        return "gone", "deleted"
+
+    def _blocked(self, item: PlanItem) -> str | None:
+        """What should be gone by now and is not."""
+        passed = ("gone", "would_delete")
+        for node in sorted(item.waits_for):
+            outcome, _ = self._outcomes[node]
+            if outcome not in passed:
+                other = self._items[node].resource
+                return f"{other.scope.kind} {other.id} is still there ({outcome})"
+        return None
+
+    def _refused(self, item: PlanItem) -> str | None:
+        """Why the inventory says now that the item must stay."""
+        scope = item.resource.scope
+        if scope.account not in self._settings.accounts.get(scope.provider, []):
+            return f"cleanup.accounts does not list {scope.provider} account {scope.account}"
+        with self._engine.connect() as connection:
+            row = connection.execute(
+                text(
+                    """
+                    SELECT s.state, s.error, s.succeeded_at, (
+                        SELECT m.source || ' ' || m.author || ': ' || m.reason FROM resoto.marks m
+                        WHERE m.node_id = :node_id AND m.mark = 'protected' LIMIT 1
+                    ) AS shield
+                    FROM resoto.scopes s
+                    WHERE s.provider = :provider AND s.account = :account AND s.region = :region
+                        AND s.kind = :kind
+                    """
+                ),
+                {
+                    "node_id": item.resource.node_id,
+                    "provider": scope.provider,
+                    "account": scope.account,
+                    "region": scope.region,
+                    "kind": scope.kind,
+                },
+            ).one()
+        if row.shield is not None:
+            return f"protected since it was planned, by {row.shield}"
+        if row.state != "fresh":
+            return f"not read well since it was planned: {row.error or row.state}"
+        if row.succeeded_at < datetime.now(UTC) - self._settings.max_data_age:
+            return "the data it was planned on is too old by now"
+        return None
+
+    def _different(self, item: PlanItem, now: Resource) -> str | None:
+        """How the resource differs from what was planned, or what needs it by now."""
+        kind = self._kinds[item.resource.scope.kind]
+        if fingerprint(item.resource.scope, now, kind.unsettled) != item.fingerprint:
+            return "changed since it was planned"
+        expected = self._expected_dependants(item)
+        for edge in now.edges:
+            if edge.type is EdgeType.DELETE and edge.outgoing and edge.value not in expected:
+                return f"{edge.kind} {edge.value} needs it by now"
+        return None
+
+    def _expected_dependants(self, item: PlanItem) -> set[str]:
+        """All names of what the plan has let go before the item."""
+        gone = (self._items[node].resource for node in item.waits_for)
+        return {
+            str(name)
+            for resource in gone
+            for name in (resource.id, resource.name, resource.reported.get("arn"))
+        }
+
+    def _record(self, item: PlanItem, event: Event, detail: str, request_ids: tuple[str, ...] = ()) -> None:
+        node: uuid.UUID = item.resource.node_id
+        with self._engine.begin() as connection:
+            journal.record(connection, self._plan.plan_id, node, self._run_id, event, detail, request_ids)
+            if event == "gone":
+                forget_resource(connection, node, self._run_id, datetime.now(UTC))

@@ -1,0 +1,67 @@
+"""The journal of deletions: written before the API is called and after it answered, never changed.
+
+Every planned resource ends in exactly one outcome; a run that died is resumed from here.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+from sqlalchemy import Connection, text
+
+Outcome = Literal["gone", "kept", "failed", "skipped", "would_delete"]
+Event = Literal["intended", "answered"] | Outcome
+OUTCOMES: tuple[Outcome, ...] = ("gone", "kept", "failed", "skipped", "would_delete")
+
+
+def record(
+    connection: Connection,
+    plan_id: int,
+    node_id: uuid.UUID,
+    run_id: str,
+    event: Event,
+    detail: str,
+    request_ids: Sequence[str] = (),
+) -> None:
+    """Write one event down; it is on disk once the caller's transaction is committed."""
+    connection.execute(
+        text(
+            """
+            INSERT INTO resoto.journal (plan_id, node_id, run_id, event, at, detail, request_ids)
+            VALUES (:plan_id, :node_id, :run_id, :event, :at, :detail, :request_ids)
+            """
+        ),
+        {
+            "plan_id": plan_id,
+            "node_id": node_id,
+            "run_id": run_id,
+            "event": event,
+            "at": datetime.now(UTC),
+            "detail": detail,
+            "request_ids": list(request_ids),
+        },
+    )
+
+
+def outcomes(connection: Connection, plan_id: int) -> Mapping[uuid.UUID, tuple[Outcome, str]]:
+    """How each resource of a plan ended so far, with what was said of it."""
+    rows = connection.execute(
+        text(
+            """
+            SELECT DISTINCT ON (node_id) node_id, event, detail FROM resoto.journal
+            WHERE plan_id = :plan_id AND event = ANY (:outcomes) ORDER BY node_id, journal_id DESC
+            """
+        ),
+        {"plan_id": plan_id, "outcomes": list(OUTCOMES)},
+    )
+    return {node: (event, detail) for node, event, detail in rows}
+
+
+def answered(connection: Connection, plan_id: int) -> frozenset[uuid.UUID]:
+    """The resources whose deletion the API has accepted."""
+    rows = connection.execute(
+        text("SELECT DISTINCT node_id FROM resoto.journal WHERE plan_id = :plan_id AND event = 'answered'"),
+        {"plan_id": plan_id},
+    )
+    return frozenset(rows.scalars())
