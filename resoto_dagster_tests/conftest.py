@@ -37,8 +37,8 @@ def engine(migrated_engine: Engine) -> Engine:
     with migrated_engine.begin() as connection:
         tables = connection.execute(
             text(
-                "SELECT string_agg(format('resoto.%I', tablename), ', ') FROM pg_tables "
-                "WHERE schemaname = 'resoto' AND tablename <> 'alembic_version'"
+                "SELECT string_agg(format('inventory.%I', tablename), ', ') FROM pg_tables "
+                "WHERE schemaname = 'inventory' AND tablename <> 'alembic_version'"
             )
         ).scalar_one()
         connection.execute(text(f"TRUNCATE {tables}"))

@@ -175,10 +175,10 @@ class _Execution:
                 text(
                     """
                     SELECT s.state, s.error, s.succeeded_at, (
-                        SELECT m.source || ' ' || m.author || ': ' || m.reason FROM resoto.marks m
+                        SELECT m.source || ' ' || m.author || ': ' || m.reason FROM inventory.marks m
                         WHERE m.node_id = :node_id AND m.mark = 'protected' LIMIT 1
                     ) AS shield
-                    FROM resoto.scopes s
+                    FROM inventory.scopes s
                     WHERE s.provider = :provider AND s.account = :account AND s.region = :region
                         AND s.kind = :kind
                     """

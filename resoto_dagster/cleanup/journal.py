@@ -28,7 +28,7 @@ def record(
     connection.execute(
         text(
             """
-            INSERT INTO resoto.journal (plan_id, node_id, run_id, event, at, detail, request_ids)
+            INSERT INTO inventory.journal (plan_id, node_id, run_id, event, at, detail, request_ids)
             VALUES (:plan_id, :node_id, :run_id, :event, :at, :detail, :request_ids)
             """
         ),
@@ -49,7 +49,7 @@ def outcomes(connection: Connection, plan_id: int) -> Mapping[uuid.UUID, tuple[O
     rows = connection.execute(
         text(
             """
-            SELECT DISTINCT ON (node_id) node_id, event, detail FROM resoto.journal
+            SELECT DISTINCT ON (node_id) node_id, event, detail FROM inventory.journal
             WHERE plan_id = :plan_id AND event = ANY (:outcomes) ORDER BY node_id, journal_id DESC
             """
         ),
@@ -61,7 +61,7 @@ def outcomes(connection: Connection, plan_id: int) -> Mapping[uuid.UUID, tuple[O
 def answered(connection: Connection, plan_id: int) -> frozenset[uuid.UUID]:
     """The resources whose deletion the API has accepted."""
     rows = connection.execute(
-        text("SELECT DISTINCT node_id FROM resoto.journal WHERE plan_id = :plan_id AND event = 'answered'"),
+        text("SELECT DISTINCT node_id FROM inventory.journal WHERE plan_id = :plan_id AND event = 'answered'"),
         {"plan_id": plan_id},
     )
     return frozenset(rows.scalars())

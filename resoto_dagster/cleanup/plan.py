@@ -73,20 +73,20 @@ _MARKED = f"""
     SELECT r.node_id, s.provider, s.account, a.name AS account_name, s.region AS scope_region, r.region,
         r.kind, r.id, r.name, r.reported, {BORN} AS born, s.state, s.error, s.run_id, s.succeeded_at,
         k.deletable, marked.reason, marked.author, shielded.reason AS shield, shielded.author AS shielder
-    FROM resoto.resources r
-    JOIN resoto.scopes s ON s.scope_id = r.scope_id
-    JOIN resoto.kinds k ON k.kind = r.kind
-    LEFT JOIN resoto.accounts a ON a.provider = s.provider AND a.account = s.account
+    FROM inventory.resources r
+    JOIN inventory.scopes s ON s.scope_id = r.scope_id
+    JOIN inventory.kinds k ON k.kind = r.kind
+    LEFT JOIN inventory.accounts a ON a.provider = s.provider AND a.account = s.account
     JOIN LATERAL (
         SELECT string_agg(m.reason, '; ' ORDER BY m.source, m.author) AS reason,
             string_agg(m.source || ' ' || m.author, ', ' ORDER BY m.source, m.author) AS author
-        FROM resoto.marks m
+        FROM inventory.marks m
         WHERE m.node_id = r.node_id AND m.mark = 'clean'
             AND (m.source = 'person' OR m.root_run_id = :root_run_id)
         HAVING count(*) > 0
     ) marked ON true
     LEFT JOIN LATERAL (
-        SELECT m.reason, m.source || ' ' || m.author AS author FROM resoto.marks m
+        SELECT m.reason, m.source || ' ' || m.author AS author FROM inventory.marks m
         WHERE m.node_id = r.node_id AND m.mark = 'protected' ORDER BY m.source, m.author LIMIT 1
     ) shielded ON true
     ORDER BY s.provider, s.account, s.region, r.kind, r.id
@@ -107,7 +107,7 @@ def make_plan(
     When the run collected, only what that very collect read counts as fresh.
     """
     collected = connection.scalar(
-        text("SELECT EXISTS (SELECT FROM resoto.scopes WHERE run_id = :run_id)"), {"run_id": root_run_id}
+        text("SELECT EXISTS (SELECT FROM inventory.scopes WHERE run_id = :run_id)"), {"run_id": root_run_id}
     )
     items: dict[uuid.UUID, PlanItem] = {}
     for row in connection.execute(text(_MARKED), {"root_run_id": root_run_id}):
@@ -161,10 +161,10 @@ def _dependants(
             """
             SELECT DISTINCT e.src, r.node_id, s.provider, s.account, s.region, r.kind, r.id, r.name,
                 r.reported,
-                EXISTS (SELECT FROM resoto.marks m WHERE m.node_id = r.node_id AND m.mark = 'protected')
-            FROM resoto.edges e
-            JOIN resoto.resources r ON r.node_id = e.dst
-            JOIN resoto.scopes s ON s.scope_id = r.scope_id
+                EXISTS (SELECT FROM inventory.marks m WHERE m.node_id = r.node_id AND m.mark = 'protected')
+            FROM inventory.edges e
+            JOIN inventory.resources r ON r.node_id = e.dst
+            JOIN inventory.scopes s ON s.scope_id = r.scope_id
             WHERE e.type = 'delete' AND e.src = ANY (:nodes) AND e.dst <> e.src
             """
         ),
@@ -184,7 +184,7 @@ def _unknown_dependants(
     rows = connection.execute(
         text(
             """
-            SELECT owner, kind || ' ' || value FROM resoto.edges
+            SELECT owner, kind || ' ' || value FROM inventory.edges
             WHERE type = 'delete' AND outgoing AND dst IS NULL AND owner = ANY (:nodes)
             ORDER BY owner, kind, value
             """
@@ -253,7 +253,7 @@ def _over_budget(connection: Connection, budget: BudgetSettings, going: Sequence
         total = connection.scalar(
             text(
                 """
-                SELECT resources FROM resoto.scopes
+                SELECT resources FROM inventory.scopes
                 WHERE provider = :provider AND account = :account AND region = :region AND kind = :kind
                 """
             ),
@@ -299,7 +299,7 @@ def _write(
     plan_id = connection.scalar(
         text(
             """
-            INSERT INTO resoto.plans (root_run_id, run_id, created_at, hash, held, notes)
+            INSERT INTO inventory.plans (root_run_id, run_id, created_at, hash, held, notes)
             VALUES (:root_run_id, :run_id, :now, :hash, :held, :notes) RETURNING plan_id
             """
         ),
@@ -315,7 +315,7 @@ def _write(
     assert plan_id is not None
     with (
         cursor_of(connection) as cursor,
-        cursor.copy(f"COPY resoto.plan_items ({_ITEM_COLUMNS}) FROM STDIN") as copy,
+        cursor.copy(f"COPY inventory.plan_items ({_ITEM_COLUMNS}) FROM STDIN") as copy,
     ):
         for position, item in enumerate(items):
             resource, scope = item.resource, item.resource.scope
@@ -332,7 +332,7 @@ def load_plan(connection: Connection, root_run_id: str | None = None) -> Plan | 
     plan = connection.execute(
         text(
             """
-            SELECT plan_id, root_run_id, run_id, created_at, hash, held, notes FROM resoto.plans
+            SELECT plan_id, root_run_id, run_id, created_at, hash, held, notes FROM inventory.plans
             WHERE CAST(:root_run_id AS text) IS NULL OR root_run_id = :root_run_id
             ORDER BY plan_id DESC LIMIT 1
             """
@@ -343,7 +343,7 @@ def load_plan(connection: Connection, root_run_id: str | None = None) -> Plan | 
         return None
     rows = connection.execute(
         text(
-            f"SELECT {_ITEM_COLUMNS} FROM resoto.plan_items WHERE plan_id = :plan_id ORDER BY position"  # noqa: S608
+            f"SELECT {_ITEM_COLUMNS} FROM inventory.plan_items WHERE plan_id = :plan_id ORDER BY position"  # noqa: S608
         ),
         {"plan_id": plan.plan_id},
     )

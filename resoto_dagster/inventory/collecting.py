@@ -21,7 +21,7 @@ def register_kinds(connection: Connection, provider: str, kinds: Iterable[Kind])
     connection.execute(
         text(
             """
-            INSERT INTO resoto.kinds (kind, provider, bases, deletable)
+            INSERT INTO inventory.kinds (kind, provider, bases, deletable)
             VALUES (:kind, :provider, :bases, :deletable)
             ON CONFLICT (kind) DO UPDATE SET provider = excluded.provider, bases = excluded.bases,
                 deletable = excluded.deletable
@@ -83,7 +83,7 @@ class InventorySink:
             connection.execute(
                 text(
                     """
-                    INSERT INTO resoto.accounts (provider, account, state, run_id, attempted_at)
+                    INSERT INTO inventory.accounts (provider, account, state, run_id, attempted_at)
                     VALUES (:provider, :account, 'collecting', :run_id, :now)
                     ON CONFLICT (provider, account) DO UPDATE SET state = 'collecting', error = NULL,
                         run_id = excluded.run_id, attempted_at = excluded.attempted_at
@@ -109,7 +109,7 @@ class InventorySink:
             connection.execute(
                 text(
                     """
-                    INSERT INTO resoto.scopes (provider, account, region, kind, state, run_id, attempted_at)
+                    INSERT INTO inventory.scopes (provider, account, region, kind, state, run_id, attempted_at)
                     VALUES (:provider, :account, :region, :kind, 'collecting', :run_id, :now)
                     ON CONFLICT (provider, account, region, kind) DO UPDATE SET state = 'collecting',
                         run_id = excluded.run_id, attempted_at = excluded.attempted_at
@@ -129,7 +129,7 @@ class InventorySink:
             )
             connection.execute(
                 text(
-                    "UPDATE resoto.accounts SET state = 'fresh' "
+                    "UPDATE inventory.accounts SET state = 'fresh' "
                     "WHERE provider = :provider AND account = ANY(:accounts) AND run_id = :run_id"
                 ),
                 {
@@ -158,7 +158,7 @@ class InventorySink:
             connection.execute(
                 text(
                     """
-                    UPDATE resoto.scopes SET state = 'failed', error = :error, run_id = :run_id,
+                    UPDATE inventory.scopes SET state = 'failed', error = :error, run_id = :run_id,
                         attempted_at = :now
                     WHERE provider = :provider AND account = :account AND region = :region AND kind = :kind
                     """
@@ -191,7 +191,7 @@ def _fail_account(connection: Connection, provider: str, account: str, error: st
     connection.execute(
         text(
             """
-            INSERT INTO resoto.accounts (provider, account, state, error, run_id, attempted_at)
+            INSERT INTO inventory.accounts (provider, account, state, error, run_id, attempted_at)
             VALUES (:provider, :account, 'failed', :error, :run_id, :now)
             ON CONFLICT (provider, account) DO UPDATE SET state = 'failed', error = excluded.error,
                 run_id = excluded.run_id, attempted_at = excluded.attempted_at
@@ -202,7 +202,7 @@ def _fail_account(connection: Connection, provider: str, account: str, error: st
     connection.execute(
         text(
             """
-            UPDATE resoto.scopes SET state = 'failed', error = :error, run_id = :run_id, attempted_at = :now
+            UPDATE inventory.scopes SET state = 'failed', error = :error, run_id = :run_id, attempted_at = :now
             WHERE provider = :provider AND account = :account
             """
         ),
@@ -227,7 +227,7 @@ def close_collect(connection: Connection, run_id: str) -> list[Gap]:
         ("scopes", "provider || '/' || account || '/' || region || '/' || kind"),
     ):
         statement = f"""
-            UPDATE resoto.{table} SET state = 'failed', error = :error
+            UPDATE inventory.{table} SET state = 'failed', error = :error
             WHERE state = 'collecting' AND run_id = :run_id RETURNING {name}
             """  # noqa: S608
         gaps += connection.execute(text(statement), values).scalars()
@@ -239,10 +239,10 @@ def settle_graph(connection: Connection) -> EdgeCounts:
     connection.execute(
         text(
             """
-            UPDATE resoto.accounts a SET name = r.name
-            FROM resoto.resources r
-            JOIN resoto.kinds k ON k.kind = r.kind AND 'account' = ANY (k.bases)
-            JOIN resoto.scopes s ON s.scope_id = r.scope_id
+            UPDATE inventory.accounts a SET name = r.name
+            FROM inventory.resources r
+            JOIN inventory.kinds k ON k.kind = r.kind AND 'account' = ANY (k.bases)
+            JOIN inventory.scopes s ON s.scope_id = r.scope_id
             WHERE a.provider = s.provider AND a.account = r.id AND a.name IS DISTINCT FROM r.name
             """
         )

@@ -22,18 +22,18 @@ _RESOLVE = """
                 WHEN rs.account = s.account AND rs.region = :global_region THEN 1
                 WHEN rs.account = s.account THEN 2
                 ELSE 3 END) AS place
-        FROM resoto.edges e
-        JOIN resoto.scopes s ON s.scope_id = e.scope_id
-        JOIN resoto.kinds k ON e.kind = ANY (k.bases)
-        JOIN resoto.resources r ON r.kind = k.kind AND {column} = e.value
-        JOIN resoto.scopes rs ON rs.scope_id = r.scope_id
+        FROM inventory.edges e
+        JOIN inventory.scopes s ON s.scope_id = e.scope_id
+        JOIN inventory.kinds k ON e.kind = ANY (k.bases)
+        JOIN inventory.resources r ON r.kind = k.kind AND {column} = e.value
+        JOIN inventory.scopes rs ON rs.scope_id = r.scope_id
         WHERE (e.src IS NULL OR e.dst IS NULL) AND e.key = :key
             AND rs.provider = s.provider AND (rs.account = s.account OR {elsewhere})
     ), best AS (
         SELECT edge_id, (array_agg(node_id))[1] AS node_id, count(*) AS candidates
         FROM ranked WHERE place = 1 GROUP BY edge_id
     )
-    UPDATE resoto.edges e SET
+    UPDATE inventory.edges e SET
         src = CASE WHEN outgoing OR best.candidates > 1 THEN src ELSE best.node_id END,
         dst = CASE WHEN NOT outgoing OR best.candidates > 1 THEN dst ELSE best.node_id END,
         candidates = best.candidates
@@ -53,7 +53,7 @@ class EdgeCounts:
 def resolve_edges(connection: Connection) -> EdgeCounts:
     """Find the missing ends of all edges. Asks only for edges that lack one."""
     connection.execute(
-        text("UPDATE resoto.edges SET candidates = 0 WHERE (src IS NULL OR dst IS NULL) AND candidates > 0")
+        text("UPDATE inventory.edges SET candidates = 0 WHERE (src IS NULL OR dst IS NULL) AND candidates > 0")
     )
     for key, column in _COLUMN.items():
         statement = _RESOLVE.format(column=column, elsewhere=_ELSEWHERE[key])
@@ -64,7 +64,7 @@ def resolve_edges(connection: Connection) -> EdgeCounts:
             SELECT count(*) FILTER (WHERE src IS NOT NULL AND dst IS NOT NULL),
                 count(*) FILTER (WHERE (src IS NULL OR dst IS NULL) AND candidates < 2),
                 count(*) FILTER (WHERE (src IS NULL OR dst IS NULL) AND candidates > 1)
-            FROM resoto.edges
+            FROM inventory.edges
             """
         )
     ).one()

@@ -54,7 +54,7 @@ def set_marks(connection: Connection, author: Author, marks: Iterable[Mark]) -> 
         connection.execute(
             text(
                 """
-                INSERT INTO resoto.marks (node_id, mark, source, author, reason, at, root_run_id)
+                INSERT INTO inventory.marks (node_id, mark, source, author, reason, at, root_run_id)
                 VALUES (:node_id, :mark, :source, :author, :reason, :at, :root_run_id)
                 ON CONFLICT (node_id, mark, source, author) DO UPDATE
                 SET reason = excluded.reason, at = excluded.at, root_run_id = excluded.root_run_id
@@ -68,7 +68,7 @@ def set_marks(connection: Connection, author: Author, marks: Iterable[Mark]) -> 
 def replace_marks(connection: Connection, author: Author, marks: Iterable[Mark]) -> int:
     """Make `marks` the only ones of this author. Returns how many."""
     connection.execute(
-        text("DELETE FROM resoto.marks WHERE source = :source AND author = :author"),
+        text("DELETE FROM inventory.marks WHERE source = :source AND author = :author"),
         {"source": author.source, "author": author.name},
     )
     return set_marks(connection, author, marks)
@@ -78,7 +78,7 @@ def remove_mark(connection: Connection, author: Author, mark: MarkName, nodes: S
     """Take back an author's own marks. Returns how many there were."""
     return connection.execute(
         text(
-            "DELETE FROM resoto.marks WHERE source = :source AND author = :author AND mark = :mark "
+            "DELETE FROM inventory.marks WHERE source = :source AND author = :author AND mark = :mark "
             "AND node_id = ANY(:nodes)"
         ),
         {"source": author.source, "author": author.name, "mark": mark, "nodes": list(nodes)},
@@ -88,6 +88,6 @@ def remove_mark(connection: Connection, author: Author, mark: MarkName, nodes: S
 def forget_authors_except(connection: Connection, source: Source, names: Sequence[str]) -> int:
     """Drop what planners or hooks marked that are not in force any more. Returns how many marks."""
     return connection.execute(
-        text("DELETE FROM resoto.marks WHERE source = :source AND author <> ALL(:names)"),
+        text("DELETE FROM inventory.marks WHERE source = :source AND author <> ALL(:names)"),
         {"source": source, "names": list(names)},
     ).rowcount

@@ -81,7 +81,7 @@ _COLUMNS = (
     "tag_problem, hash, first_seen, changed_at"
 )
 _UPDATE = """
-    UPDATE resoto.resources SET name = %s, region = %s, reported = %s, ctime = %s, mtime = %s, atime = %s,
+    UPDATE inventory.resources SET name = %s, region = %s, reported = %s, ctime = %s, mtime = %s, atime = %s,
         expires_at = %s, expires_after = %s, tag_problem = %s, hash = %s, changed_at = %s
     WHERE node_id = %s
 """
@@ -105,7 +105,7 @@ def merge_scope(
     rows = {row.node_id: row for row in (_row(scope, resource) for resource in resources)}
     with cursor_of(connection) as cursor:
         scope_id = _lock(cursor, scope, run_id, now)
-        cursor.execute("SELECT node_id, hash, atime FROM resoto.resources WHERE scope_id = %s", (scope_id,))
+        cursor.execute("SELECT node_id, hash, atime FROM inventory.resources WHERE scope_id = %s", (scope_id,))
         known = {node: (content, atime) for node, content, atime in cursor.fetchall()}
         added = [row for node, row in rows.items() if node not in known]
         changed = [row for node, row in rows.items() if node in known and known[node][0] != row.hash]
@@ -120,7 +120,7 @@ def merge_scope(
             if node in known and node not in settled and known[node][1] != row.resource.atime
         ]
         if touched:
-            cursor.executemany("UPDATE resoto.resources SET atime = %s WHERE node_id = %s", touched)
+            cursor.executemany("UPDATE inventory.resources SET atime = %s WHERE node_id = %s", touched)
         result = MergeResult(len(rows), len(added), len(changed), len(removed))
         _mark_fresh(cursor, scope_id, rows, result, now)
     return result
@@ -130,7 +130,7 @@ def _lock(cursor: Cursor[Any], scope: Scope, run_id: str, now: datetime) -> int:
     """The scope's id; its row is locked until the transaction ends."""
     cursor.execute(
         """
-        INSERT INTO resoto.scopes (provider, account, region, kind, state, run_id, attempted_at)
+        INSERT INTO inventory.scopes (provider, account, region, kind, state, run_id, attempted_at)
         VALUES (%s, %s, %s, %s, 'collecting', %s, %s)
         ON CONFLICT (provider, account, region, kind) DO UPDATE SET run_id = excluded.run_id
         RETURNING scope_id
@@ -150,7 +150,7 @@ def _mark_fresh(
         version.update(node.bytes + row.hash)
     cursor.execute(
         """
-        UPDATE resoto.scopes SET state = 'fresh', error = NULL, attempted_at = %s, succeeded_at = %s,
+        UPDATE inventory.scopes SET state = 'fresh', error = NULL, attempted_at = %s, succeeded_at = %s,
             resources = %s, added = %s, changed = %s, removed = %s, version = %s
         WHERE scope_id = %s
         """,
@@ -169,7 +169,7 @@ def _mark_fresh(
 
 def _history(cursor: Cursor[Any], entries: Iterable[tuple[Any, ...]]) -> None:
     columns = "at, run_id, scope_id, node_id, kind, id, change, before, after"
-    with cursor.copy(f"COPY resoto.history ({columns}) FROM STDIN") as copy:
+    with cursor.copy(f"COPY inventory.history ({columns}) FROM STDIN") as copy:
         for entry in entries:
             copy.write_row(entry)
 
@@ -177,7 +177,7 @@ def _history(cursor: Cursor[Any], entries: Iterable[tuple[Any, ...]]) -> None:
 def _add(cursor: Cursor[Any], scope_id: int, rows: Sequence[_Row], run_id: str, now: datetime) -> None:
     if not rows:
         return
-    with cursor.copy(f"COPY resoto.resources ({_COLUMNS}) FROM STDIN") as copy:
+    with cursor.copy(f"COPY inventory.resources ({_COLUMNS}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row((*row.columns(scope_id), now, now))
     _write_edges(cursor, scope_id, rows)
@@ -194,7 +194,7 @@ def _update(cursor: Cursor[Any], scope_id: int, rows: Sequence[_Row], run_id: st
     if not rows:
         return
     nodes = [row.node_id for row in rows]
-    cursor.execute("SELECT node_id, reported FROM resoto.resources WHERE node_id = ANY(%s)", (nodes,))
+    cursor.execute("SELECT node_id, reported FROM inventory.resources WHERE node_id = ANY(%s)", (nodes,))
     before = dict(cursor.fetchall())
     entries, renamed = [], []
     for row in rows:
@@ -209,7 +209,7 @@ def _update(cursor: Cursor[Any], scope_id: int, rows: Sequence[_Row], run_id: st
         )
     cursor.executemany(_UPDATE, [(*row.columns(scope_id)[4:], now, row.node_id) for row in rows])
     _forget_ends(cursor, renamed, "key <> 'id'")
-    cursor.execute("DELETE FROM resoto.edges WHERE owner = ANY(%s)", (nodes,))
+    cursor.execute("DELETE FROM inventory.edges WHERE owner = ANY(%s)", (nodes,))
     _write_edges(cursor, scope_id, rows)
     _history(cursor, entries)
 
@@ -217,10 +217,10 @@ def _update(cursor: Cursor[Any], scope_id: int, rows: Sequence[_Row], run_id: st
 def _remove(cursor: Cursor[Any], scope_id: int, nodes: list[uuid.UUID], run_id: str, now: datetime) -> None:
     if not nodes:
         return
-    cursor.execute("DELETE FROM resoto.edges WHERE owner = ANY(%s)", (nodes,))
+    cursor.execute("DELETE FROM inventory.edges WHERE owner = ANY(%s)", (nodes,))
     _forget_ends(cursor, nodes, "true")
     cursor.execute(
-        "DELETE FROM resoto.resources WHERE node_id = ANY(%s) RETURNING node_id, kind, id, reported", (nodes,)
+        "DELETE FROM inventory.resources WHERE node_id = ANY(%s) RETURNING node_id, kind, id, reported", (nodes,)
     )
     gone = cursor.fetchall()
     _history(
@@ -236,18 +236,18 @@ def _forget_ends(cursor: Cursor[Any], nodes: list[uuid.UUID], which: str) -> Non
     """Make edges that others own deferred again, where they lead to or from these nodes."""
     if nodes:
         cursor.execute(
-            f"UPDATE resoto.edges SET dst = NULL WHERE outgoing AND dst = ANY(%s) AND {which}",  # noqa: S608
+            f"UPDATE inventory.edges SET dst = NULL WHERE outgoing AND dst = ANY(%s) AND {which}",  # noqa: S608
             (nodes,),
         )
         cursor.execute(
-            f"UPDATE resoto.edges SET src = NULL WHERE NOT outgoing AND src = ANY(%s) AND {which}",  # noqa: S608
+            f"UPDATE inventory.edges SET src = NULL WHERE NOT outgoing AND src = ANY(%s) AND {which}",  # noqa: S608
             (nodes,),
         )
 
 
 def _write_edges(cursor: Cursor[Any], scope_id: int, rows: Sequence[_Row]) -> None:
     columns = "owner, scope_id, type, outgoing, kind, key, value, src, dst"
-    with cursor.copy(f"COPY resoto.edges ({columns}) FROM STDIN") as copy:
+    with cursor.copy(f"COPY inventory.edges ({columns}) FROM STDIN") as copy:
         for row in rows:
             for edge in dict.fromkeys(row.resource.edges):
                 copy.write_row(_edge_columns(row.node_id, scope_id, edge))
@@ -261,12 +261,12 @@ def _edge_columns(owner: uuid.UUID, scope_id: int, edge: Edge) -> tuple[Any, ...
 def forget_resource(connection: Connection, node: uuid.UUID, run_id: str, now: datetime) -> None:
     """Take one resource out of the inventory, because a read did not find it any more."""
     with cursor_of(connection) as cursor:
-        cursor.execute("SELECT scope_id FROM resoto.resources WHERE node_id = %s FOR UPDATE", (node,))
+        cursor.execute("SELECT scope_id FROM inventory.resources WHERE node_id = %s FOR UPDATE", (node,))
         row = cursor.fetchone()
         if row is None:
             return
         _remove(cursor, row[0], [node], run_id, now)
         cursor.execute(
-            "UPDATE resoto.scopes SET version = NULL, resources = resources - 1 WHERE scope_id = %s",
+            "UPDATE inventory.scopes SET version = NULL, resources = resources - 1 WHERE scope_id = %s",
             (row[0],),
         )

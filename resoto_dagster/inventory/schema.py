@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
-SCHEMA = "resoto"
+SCHEMA = "inventory"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x5E50_70DA  # any number, as long as nobody else takes advisory locks by it
 
@@ -17,7 +17,7 @@ def _head() -> str:
 def _current(connection: Connection) -> str | None:
     if connection.scalar(text("SELECT to_regclass(:table)"), {"table": f"{SCHEMA}.alembic_version"}) is None:
         return None
-    current: str | None = connection.scalar(text("SELECT version_num FROM resoto.alembic_version"))
+    current: str | None = connection.scalar(text("SELECT version_num FROM inventory.alembic_version"))
     return current
 
 

@@ -50,7 +50,7 @@ def scope_statuses(connection: Connection, max_age: timedelta) -> list[ScopeStat
                 CASE WHEN s.state = 'fresh' AND s.succeeded_at < :oldest THEN 'stale' ELSE s.state END
                     AS freshness,
                 s.error, s.attempted_at, s.succeeded_at, s.resources, s.added, s.changed, s.removed
-            FROM resoto.scopes s LEFT JOIN resoto.accounts a USING (provider, account)
+            FROM inventory.scopes s LEFT JOIN inventory.accounts a USING (provider, account)
             ORDER BY s.provider, s.account, s.region, s.kind
             """
         ),
@@ -63,7 +63,7 @@ def account_statuses(connection: Connection) -> list[AccountStatus]:
     """All accounts."""
     rows = connection.execute(
         text(
-            "SELECT provider, account, name, state, error, attempted_at FROM resoto.accounts "
+            "SELECT provider, account, name, state, error, attempted_at FROM inventory.accounts "
             "ORDER BY provider, account"
         )
     )
@@ -76,7 +76,7 @@ def inventory_version(connection: Connection) -> str:
     for row in connection.execute(
         text(
             """
-            SELECT provider, account, region, kind, version, resources FROM resoto.scopes
+            SELECT provider, account, region, kind, version, resources FROM inventory.scopes
             ORDER BY provider, account, region, kind
             """
         )
@@ -84,13 +84,13 @@ def inventory_version(connection: Connection) -> str:
         digest.update(repr(tuple(row)).encode())
     for row in connection.execute(
         text(
-            "SELECT node_id, mark, source, author, reason FROM resoto.marks "
+            "SELECT node_id, mark, source, author, reason FROM inventory.marks "
             "ORDER BY node_id, mark, source, author"
         )
     ):
         digest.update(repr(tuple(row)).encode())
     for row in connection.execute(
-        text("SELECT provider, account, name FROM resoto.accounts ORDER BY provider, account")
+        text("SELECT provider, account, name FROM inventory.accounts ORDER BY provider, account")
     ):
         digest.update(repr(tuple(row)).encode())
     return digest.hexdigest()

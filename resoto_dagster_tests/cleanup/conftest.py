@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from resoto_dagster.cleanup.execute import Result, execute_plan
 from resoto_dagster.cleanup.plan import Plan, make_plan
 from resoto_dagster.cleanup.planners import run_planners
-from resoto_dagster.config import BudgetSettings, CleanupSettings, PlannersSettings, PlannerSettings
+from resoto_dagster.config import BudgetSettings, CleanupSettings, PlannerSettings, PlannersSettings
 from resoto_dagster.model.resource import Edge, EdgeType, Resource
 from resoto_dagster_tests.cleanup.cloud import Cloud
 from resoto_dagster_tests.estate import KINDS, collect, goes_before, resource, scope
@@ -78,4 +78,3 @@ def network_with_everything(**tags: str) -> list[Resource]:
 @pytest.fixture
 def estate(engine: Engine) -> Estate:
     return Estate(engine, Cloud())
-

@@ -34,7 +34,9 @@ def test_what_depends_goes_in_an_earlier_wave(estate: Estate) -> None:
 
 
 def test_a_plan_is_read_back_as_it_was_made(estate: Estate) -> None:
-    estate.collect(*network_with_everything(), resource("kept", tags={"expiration": "1d"}, edges=attached_to("x")))
+    estate.collect(
+        *network_with_everything(), resource("kept", tags={"expiration": "1d"}, edges=attached_to("x"))
+    )
     plan = estate.plan(notes=["a note"])
     with estate.engine.connect() as connection:
         assert load_plan(connection, estate.run) == plan
@@ -73,7 +75,7 @@ def test_trap_10_zero_negative_and_unreadable_durations_never_expire_anything(
 ) -> None:
     estate.collect(resource("v1", tags={"expiration": value}))
     assert estate.plan().items == ()
-    problem = table(estate.engine, "SELECT tag_problem FROM resoto.resources")[0][0]
+    problem = table(estate.engine, "SELECT tag_problem FROM inventory.resources")[0][0]
     assert f"tag expiration={value!r}" in problem
     assert "expected" in problem
 
@@ -157,7 +159,9 @@ def test_trap_6_what_stays_keeps_what_it_needs(estate: Estate) -> None:
 def test_trap_6_what_stays_keeps_what_it_needs_through_everything_between(estate: Estate) -> None:
     estate.collect(*network_with_everything())
     with estate.engine.begin() as connection:
-        set_marks(connection, Author("person", "ann"), [Mark(node("ins", "sim_instance"), "protected", "mine")])
+        set_marks(
+            connection, Author("person", "ann"), [Mark(node("ins", "sim_instance"), "protected", "mine")]
+        )
     plan = estate.plan()
     assert plan.going == []
     assert kept(plan)["ins"] == "protected by person ann: mine"
@@ -189,7 +193,9 @@ def test_what_goes_with_its_owner_does_not_keep_it_unless_it_is_protected(estate
     estate.collect(network, instance)
     assert waves(estate.plan()) == {"net": 1}
     with estate.engine.begin() as connection:
-        set_marks(connection, Author("person", "ann"), [Mark(node("ins", "sim_instance"), "protected", "mine")])
+        set_marks(
+            connection, Author("person", "ann"), [Mark(node("ins", "sim_instance"), "protected", "mine")]
+        )
     assert "stays and still needs it" in kept(estate.plan())["net"]
 
 
@@ -201,9 +207,7 @@ def test_what_must_go_first_and_is_not_known_keeps_a_resource(estate: Estate) ->
 def test_phantoms_and_kinds_that_can_not_be_deleted_are_never_planned(estate: Estate) -> None:
     estate.collect(resource("r1", "sim_region", tags=EXPIRED), resource("a1", "sim_account", tags=EXPIRED))
     with estate.engine.begin() as connection:
-        set_marks(
-            connection, Author("person", "ann"), [Mark(node("r1", "sim_region"), "clean", "typo")]
-        )
+        set_marks(connection, Author("person", "ann"), [Mark(node("r1", "sim_region"), "clean", "typo")])
     plan = estate.plan()
     assert kept(plan) == {"a1": "sim_account can't be deleted", "r1": "sim_region can't be deleted"}
 

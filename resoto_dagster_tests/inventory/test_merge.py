@@ -27,8 +27,8 @@ def test_a_scope_is_replaced_and_the_changes_are_history(engine: Engine) -> None
     collect(engine, ONE)
     result = merge(engine, resource("v2", properties={"volume_size": 4}), resource("v3"))
     assert result == MergeResult(resources=2, added=1, changed=1, removed=1)
-    assert table(engine, "SELECT id FROM resoto.resources ORDER BY id") == [("v2",), ("v3",)]
-    changes = table(engine, "SELECT id, change, before, after FROM resoto.history WHERE run_id = 'run-2'")
+    assert table(engine, "SELECT id FROM inventory.resources ORDER BY id") == [("v2",), ("v3",)]
+    changes = table(engine, "SELECT id, change, before, after FROM inventory.history WHERE run_id = 'run-2'")
     by_id = {id_: (change, before, after) for id_, change, before, after in changes}
     assert by_id["v2"] == ("updated", {"volume_size": 3}, {"volume_size": 4})
     assert by_id["v3"] == ("created", None, None)
@@ -40,11 +40,11 @@ def test_an_unchanged_scope_writes_no_resource_edge_or_history(engine: Engine) -
     edges = (Edge(EdgeType.DEFAULT, outgoing=True, kind="instance", value="i1"),)
     same = [resource("v1", edges=edges), resource("v2")]
     collect(engine, {scope(): same})
-    before = table(engine, "SELECT xmin::text, node_id FROM resoto.resources ORDER BY node_id")
+    before = table(engine, "SELECT xmin::text, node_id FROM inventory.resources ORDER BY node_id")
     result = merge(engine, *same, run_id="run-2", at=NOW + timedelta(hours=1))
     assert result == MergeResult(resources=2, added=0, changed=0, removed=0)
-    assert table(engine, "SELECT xmin::text, node_id FROM resoto.resources ORDER BY node_id") == before
-    assert table(engine, "SELECT count(*) FROM resoto.history WHERE run_id = 'run-2'") == [(0,)]
+    assert table(engine, "SELECT xmin::text, node_id FROM inventory.resources ORDER BY node_id") == before
+    assert table(engine, "SELECT count(*) FROM inventory.history WHERE run_id = 'run-2'") == [(0,)]
 
 
 def test_the_time_of_last_access_is_kept_without_counting_as_a_change(engine: Engine) -> None:
@@ -52,7 +52,7 @@ def test_the_time_of_last_access_is_kept_without_counting_as_a_change(engine: En
     before = version(engine)
     result = merge(engine, resource("v1", atime=NOW))
     assert result.changed == 0
-    assert table(engine, "SELECT atime FROM resoto.resources") == [(NOW,)]
+    assert table(engine, "SELECT atime FROM inventory.resources") == [(NOW,)]
     assert version(engine) == before
 
 
@@ -74,7 +74,8 @@ def test_marks_survive_a_collect_that_misses_the_resource_for_a_while(engine: En
     merge(engine, resource("v2"))
     merge(engine, *ONE[scope()])
     found = table(
-        engine, "SELECT m.author FROM resoto.marks m JOIN resoto.resources r USING (node_id) WHERE r.id = 'v1'"
+        engine,
+        "SELECT m.author FROM inventory.marks m JOIN inventory.resources r USING (node_id) WHERE r.id = 'v1'",
     )
     assert found == [("ann",)]
 
@@ -85,7 +86,7 @@ def test_trap_1_a_failed_scope_keeps_its_last_good_state_and_is_shown_with_its_e
     sink.scopes_expected([scope(), scope("sim_instance")])
     sink.failed(scope(), "AccessDenied: sim:ListVolumes")
     sink.collected(scope("sim_instance"), [])
-    assert table(engine, "SELECT id FROM resoto.resources ORDER BY id") == [("v1",), ("v2",)]
+    assert table(engine, "SELECT id FROM inventory.resources ORDER BY id") == [("v1",), ("v2",)]
     with engine.connect() as connection:
         statuses = {status.kind: status for status in scope_statuses(connection, timedelta(hours=2))}
     assert statuses["sim_volume"].freshness == "failed"
@@ -102,9 +103,9 @@ def test_an_account_that_can_not_be_read_fails_all_its_scopes_and_no_other(engin
     sink.account_failed("a1", "InvalidClientTokenId")
     sink.scopes_expected([scope(account="a2")])
     sink.collected(scope(account="a2"), [resource("v2")])
-    states = table(engine, "SELECT account, state, error FROM resoto.scopes ORDER BY account")
+    states = table(engine, "SELECT account, state, error FROM inventory.scopes ORDER BY account")
     assert states == [("a1", "failed", "InvalidClientTokenId"), ("a2", "fresh", None)]
-    assert table(engine, "SELECT account, state FROM resoto.accounts ORDER BY account") == [
+    assert table(engine, "SELECT account, state FROM inventory.accounts ORDER BY account") == [
         ("a1", "failed"),
         ("a2", "fresh"),
     ]
@@ -118,8 +119,8 @@ def test_what_was_set_out_to_be_read_and_never_arrived_fails(engine: Engine) -> 
     with engine.begin() as connection:
         gaps = close_collect(connection, "run-2")
     assert {gap.what for gap in gaps} == {"sim/a9", "sim/a1/r1/sim_volume"}
-    assert table(engine, "SELECT state FROM resoto.scopes") == [("failed",)]
-    assert table(engine, "SELECT count(*) FROM resoto.resources") == [(2,)]
+    assert table(engine, "SELECT state FROM inventory.scopes") == [("failed",)]
+    assert table(engine, "SELECT count(*) FROM inventory.resources") == [(2,)]
 
 
 def test_what_the_database_can_not_store_fails_its_scope_and_keeps_the_old_state(engine: Engine) -> None:
@@ -127,26 +128,26 @@ def test_what_the_database_can_not_store_fails_its_scope_and_keeps_the_old_state
     sink = InventorySink(engine, "sim", "run-2")
     sink.scopes_expected([scope()])
     sink.collected(scope(), [resource("v1"), resource("bad", name="nul\x00byte")])
-    assert table(engine, "SELECT state FROM resoto.scopes") == [("failed",)]
-    assert table(engine, "SELECT count(*) FROM resoto.resources") == [(2,)]
+    assert table(engine, "SELECT state FROM inventory.scopes") == [("failed",)]
+    assert table(engine, "SELECT count(*) FROM inventory.resources") == [(2,)]
 
 
 def test_a_resource_listed_twice_is_one_resource(engine: Engine) -> None:
     result = merge(engine, resource("v1"), resource("v1", properties={"volume_size": 9}))
     assert result.resources == 1
-    assert table(engine, "SELECT reported ->> 'volume_size' FROM resoto.resources") == [("9",)]
+    assert table(engine, "SELECT reported ->> 'volume_size' FROM inventory.resources") == [("9",)]
 
 
 def test_edges_find_their_ends_whatever_is_merged_first(engine: Engine) -> None:
     uses = (Edge(EdgeType.DEFAULT, outgoing=True, kind="instance", value="i1"),)
     collect(engine, {scope(): [resource("v1", edges=uses)]})
-    assert table(engine, "SELECT dst FROM resoto.edges") == [(None,)]
+    assert table(engine, "SELECT dst FROM inventory.edges") == [(None,)]
     collect(engine, {scope("sim_instance"): [resource("i1", "sim_instance")]})
-    assert table(engine, "SELECT src, dst FROM resoto.edges") == [(node("v1"), node("i1", "sim_instance"))]
+    assert table(engine, "SELECT src, dst FROM inventory.edges") == [(node("v1"), node("i1", "sim_instance"))]
     collect(engine, {scope("sim_instance"): []})
-    assert table(engine, "SELECT dst FROM resoto.edges") == [(None,)], "the edge waits again"
+    assert table(engine, "SELECT dst FROM inventory.edges") == [(None,)], "the edge waits again"
     merge(engine)
-    assert table(engine, "SELECT count(*) FROM resoto.edges") == [(0,)], "a resource takes its edges along"
+    assert table(engine, "SELECT count(*) FROM inventory.edges") == [(0,)], "a resource takes its edges along"
 
 
 def test_edges_prefer_the_nearest_and_never_guess_between_two(engine: Engine) -> None:
@@ -169,7 +170,7 @@ def test_edges_prefer_the_nearest_and_never_guess_between_two(engine: Engine) ->
     with engine.begin() as connection:
         counts = settle_graph(connection)
     assert (counts.resolved, counts.deferred, counts.ambiguous) == (1, 0, 1)
-    found = table(engine, "SELECT dst FROM resoto.edges WHERE value = 'near'")
+    found = table(engine, "SELECT dst FROM inventory.edges WHERE value = 'near'")
     assert found == [(node("near", "sim_instance"),)]
 
 
@@ -179,10 +180,8 @@ def test_a_name_means_nothing_in_another_account_but_an_arn_does(engine: Engine)
         Edge(EdgeType.DEFAULT, outgoing=True, kind="sim_instance", value="arn:i", by="arn"),
     )
     other = resource("i", "sim_instance", name="bob", properties={"arn": "arn:i"})
-    collect(
-        engine, {scope(): [resource("v1", edges=uses)], scope("sim_instance", account="a2"): [other]}
-    )
-    found = dict(table(engine, "SELECT key, dst FROM resoto.edges"))
+    collect(engine, {scope(): [resource("v1", edges=uses)], scope("sim_instance", account="a2"): [other]})
+    found = dict(table(engine, "SELECT key, dst FROM inventory.edges"))
     assert found == {"name": None, "arn": node("i", "sim_instance", account="a2")}
 
 
@@ -190,10 +189,10 @@ def test_a_renamed_account_is_renamed_everywhere_at_once(engine: Engine) -> None
     account = scope("sim_account", "global")
     for name in ("old", "new"):
         collect(engine, {**ONE, account: [resource("a1", "sim_account", "global", name=name)]})
-        assert table(engine, "SELECT name FROM resoto.accounts") == [(name,)]
+        assert table(engine, "SELECT name FROM inventory.accounts") == [(name,)]
 
 
 @pytest.mark.parametrize("tags", [{"resoto:ctime": "2020-01-01T00:00:00Z"}, {"resoto:ctime": "2020-01-01"}])
 def test_the_tag_resoto_ctime_overrides_the_creation_time(engine: Engine, tags: dict[str, str]) -> None:
     collect(engine, {scope(): [resource("v1", tags=tags)]})
-    assert table(engine, "SELECT extract(year FROM ctime)::int FROM resoto.resources") == [(2020,)]
+    assert table(engine, "SELECT extract(year FROM ctime)::int FROM inventory.resources") == [(2020,)]

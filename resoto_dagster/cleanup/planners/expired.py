@@ -11,7 +11,7 @@ def select(connection: Connection) -> list[Mark]:
     """A `clean` mark for every expired resource that is more than a phantom."""
     statement = f"""
         SELECT r.node_id, {EXPIRES} AS expires
-        FROM resoto.resources r JOIN resoto.kinds k ON k.kind = r.kind
+        FROM inventory.resources r JOIN inventory.kinds k ON k.kind = r.kind
         WHERE {EXPIRES} < now() AND NOT (:phantom = ANY (k.bases))
     """  # noqa: S608
     return [
@@ -26,7 +26,7 @@ def unreadable(connection: Connection) -> list[str]:
         text(
             """
             SELECT s.provider, s.account, s.region, r.kind, r.id, r.tag_problem
-            FROM resoto.resources r JOIN resoto.scopes s ON s.scope_id = r.scope_id
+            FROM inventory.resources r JOIN inventory.scopes s ON s.scope_id = r.scope_id
             WHERE r.tag_problem IS NOT NULL ORDER BY 1, 2, 3, 4, 5
             """
         )

@@ -23,9 +23,9 @@ from resoto_dagster.inventory.search.query import (
 from resoto_dagster.model.durations import parse_duration
 
 FROM = """
-FROM resoto.resources r
-JOIN resoto.scopes s ON s.scope_id = r.scope_id
-LEFT JOIN resoto.accounts a ON a.provider = s.provider AND a.account = s.account"""
+FROM inventory.resources r
+JOIN inventory.scopes s ON s.scope_id = r.scope_id
+LEFT JOIN inventory.accounts a ON a.provider = s.provider AND a.account = s.account"""
 
 BORN = "coalesce(r.ctime, r.first_seen)"
 """When a resource was created, or else first seen."""
@@ -48,7 +48,7 @@ _ROOTED_TEXTS: dict[tuple[str, ...], str] = {
 EXPIRES = f"coalesce(r.expires_at, {BORN} + r.expires_after)"
 """When a resource expires by its tags; null when it does not."""
 
-_MARKED = "EXISTS (SELECT FROM resoto.marks m WHERE m.node_id = r.node_id AND m.mark = '{}')"
+_MARKED = "EXISTS (SELECT FROM inventory.marks m WHERE m.node_id = r.node_id AND m.mark = '{}')"
 _ROOTED_FLAGS: dict[tuple[str, ...], str] = {
     ("metadata", "protected"): _MARKED.format("protected"),
     ("desired", "clean"): _MARKED.format("clean"),
@@ -97,7 +97,7 @@ class _Compiler:
         if isinstance(term, IsKind):
             kinds = self.parameter(list(term.kinds))
             matching = f"k.bases && CAST({kinds} AS text[])"
-            return f"EXISTS (SELECT FROM resoto.kinds k WHERE k.kind = r.kind AND {matching})"
+            return f"EXISTS (SELECT FROM inventory.kinds k WHERE k.kind = r.kind AND {matching})"
         return self.predicate(term)
 
     def predicate(self, term: Predicate) -> str:

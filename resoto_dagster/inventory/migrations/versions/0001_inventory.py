@@ -7,7 +7,7 @@ down_revision = None
 
 _STATEMENTS = (
     """
-    CREATE TABLE resoto.kinds (
+    CREATE TABLE inventory.kinds (
         kind text PRIMARY KEY,
         provider text NOT NULL,
         bases text[] NOT NULL,          -- all of them, and the kind itself
@@ -15,7 +15,7 @@ _STATEMENTS = (
     )
     """,
     """
-    CREATE TABLE resoto.accounts (
+    CREATE TABLE inventory.accounts (
         provider text NOT NULL,
         account text NOT NULL,
         name text,
@@ -27,7 +27,7 @@ _STATEMENTS = (
     )
     """,
     """
-    CREATE TABLE resoto.scopes (
+    CREATE TABLE inventory.scopes (
         scope_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         provider text NOT NULL,
         account text NOT NULL,
@@ -47,9 +47,9 @@ _STATEMENTS = (
     )
     """,
     """
-    CREATE TABLE resoto.resources (
+    CREATE TABLE inventory.resources (
         node_id uuid PRIMARY KEY,
-        scope_id integer NOT NULL REFERENCES resoto.scopes,
+        scope_id integer NOT NULL REFERENCES inventory.scopes,
         kind text NOT NULL,
         id text NOT NULL,
         name text NOT NULL,
@@ -66,15 +66,15 @@ _STATEMENTS = (
         changed_at timestamptz NOT NULL
     )
     """,
-    "CREATE INDEX ON resoto.resources (scope_id)",
-    "CREATE INDEX ON resoto.resources (kind, id)",
-    "CREATE INDEX ON resoto.resources (kind, name)",
-    "CREATE INDEX ON resoto.resources (kind, (reported ->> 'arn'))",
+    "CREATE INDEX ON inventory.resources (scope_id)",
+    "CREATE INDEX ON inventory.resources (kind, id)",
+    "CREATE INDEX ON inventory.resources (kind, name)",
+    "CREATE INDEX ON inventory.resources (kind, (reported ->> 'arn'))",
     """
-    CREATE TABLE resoto.edges (
+    CREATE TABLE inventory.edges (
         edge_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         owner uuid NOT NULL,
-        scope_id integer NOT NULL REFERENCES resoto.scopes,
+        scope_id integer NOT NULL REFERENCES inventory.scopes,
         type text NOT NULL CHECK (type IN ('default', 'delete')),
         outgoing boolean NOT NULL,
         kind text NOT NULL,             -- the other end as the owner knows it
@@ -85,12 +85,12 @@ _STATEMENTS = (
         candidates integer NOT NULL DEFAULT 0
     )
     """,
-    "CREATE INDEX ON resoto.edges (owner)",
-    "CREATE INDEX ON resoto.edges (src, type)",
-    "CREATE INDEX ON resoto.edges (dst, type)",
-    "CREATE INDEX ON resoto.edges (key) WHERE src IS NULL OR dst IS NULL",
+    "CREATE INDEX ON inventory.edges (owner)",
+    "CREATE INDEX ON inventory.edges (src, type)",
+    "CREATE INDEX ON inventory.edges (dst, type)",
+    "CREATE INDEX ON inventory.edges (key) WHERE src IS NULL OR dst IS NULL",
     """
-    CREATE TABLE resoto.marks (
+    CREATE TABLE inventory.marks (
         node_id uuid NOT NULL,
         mark text NOT NULL CHECK (mark IN ('clean', 'protected')),
         source text NOT NULL CHECK (source IN ('person', 'planner', 'hook')),
@@ -102,11 +102,11 @@ _STATEMENTS = (
     )
     """,
     """
-    CREATE TABLE resoto.history (
+    CREATE TABLE inventory.history (
         history_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         at timestamptz NOT NULL,
         run_id text NOT NULL,
-        scope_id integer NOT NULL REFERENCES resoto.scopes,
+        scope_id integer NOT NULL REFERENCES inventory.scopes,
         node_id uuid NOT NULL,
         kind text NOT NULL,
         id text NOT NULL,
@@ -115,10 +115,10 @@ _STATEMENTS = (
         after jsonb                     -- updated: what changed, as it is now
     )
     """,
-    "CREATE INDEX ON resoto.history (node_id, at)",
-    "CREATE INDEX ON resoto.history (at)",
+    "CREATE INDEX ON inventory.history (node_id, at)",
+    "CREATE INDEX ON inventory.history (at)",
     """
-    CREATE TABLE resoto.actions (
+    CREATE TABLE inventory.actions (
         action_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         root_run_id text NOT NULL,
         run_id text NOT NULL,
@@ -129,10 +129,10 @@ _STATEMENTS = (
         completed_at timestamptz
     )
     """,
-    "CREATE INDEX ON resoto.actions (root_run_id, action)",
+    "CREATE INDEX ON inventory.actions (root_run_id, action)",
     """
-    CREATE TABLE resoto.hook_outcomes (
-        action_id bigint NOT NULL REFERENCES resoto.actions,
+    CREATE TABLE inventory.hook_outcomes (
+        action_id bigint NOT NULL REFERENCES inventory.actions,
         hook text NOT NULL,
         required boolean NOT NULL,
         outcome text NOT NULL CHECK (outcome IN ('success', 'failure', 'timeout', 'not_run')),
@@ -143,7 +143,7 @@ _STATEMENTS = (
     )
     """,
     """
-    CREATE TABLE resoto.plans (
+    CREATE TABLE inventory.plans (
         plan_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         root_run_id text NOT NULL,
         run_id text NOT NULL,
@@ -153,10 +153,10 @@ _STATEMENTS = (
         notes text[] NOT NULL           -- what could not be reasoned about
     )
     """,
-    "CREATE INDEX ON resoto.plans (root_run_id)",
+    "CREATE INDEX ON inventory.plans (root_run_id)",
     """
-    CREATE TABLE resoto.plan_items (
-        plan_id bigint NOT NULL REFERENCES resoto.plans,
+    CREATE TABLE inventory.plan_items (
+        plan_id bigint NOT NULL REFERENCES inventory.plans,
         position integer NOT NULL,
         node_id uuid NOT NULL,
         provider text NOT NULL,
@@ -181,9 +181,9 @@ _STATEMENTS = (
     )
     """,
     """
-    CREATE TABLE resoto.journal (
+    CREATE TABLE inventory.journal (
         journal_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-        plan_id bigint NOT NULL REFERENCES resoto.plans,
+        plan_id bigint NOT NULL REFERENCES inventory.plans,
         node_id uuid NOT NULL,
         run_id text NOT NULL,
         event text NOT NULL CHECK (
@@ -194,10 +194,10 @@ _STATEMENTS = (
         request_ids text[] NOT NULL
     )
     """,
-    "CREATE INDEX ON resoto.journal (plan_id, node_id)",
-    "CREATE INDEX ON resoto.journal (node_id)",
+    "CREATE INDEX ON inventory.journal (plan_id, node_id)",
+    "CREATE INDEX ON inventory.journal (node_id)",
     """
-    CREATE TABLE resoto.metrics (
+    CREATE TABLE inventory.metrics (
         snapshot_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         generated_at timestamptz NOT NULL,
         inventory_version text NOT NULL,
@@ -220,4 +220,4 @@ def downgrade() -> None:
         *("metrics", "journal", "plan_items", "plans", "hook_outcomes", "actions", "history", "marks"),
         *("edges", "resources", "scopes", "accounts", "kinds"),
     ):
-        op.execute(f"DROP TABLE resoto.{table}")
+        op.execute(f"DROP TABLE inventory.{table}")

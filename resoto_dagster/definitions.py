@@ -1,0 +1,32 @@
+"""What Dagster loads."""
+
+from dagster import Definitions
+
+from resoto_dagster.workflow.cleanup import cleanup_asset
+from resoto_dagster.workflow.cleanup_plan import cleanup_plan_asset
+from resoto_dagster.workflow.collect import collect_assets
+from resoto_dagster.workflow.executors import executor
+from resoto_dagster.workflow.generate_metrics import metrics_asset
+from resoto_dagster.workflow.hook_jobs import hook_job, hook_sensor
+from resoto_dagster.workflow.jobs import jobs, schedule
+from resoto_dagster.workflow.project import Project
+
+
+def build_definitions(project: Project) -> Definitions:
+    """Everything that a project gives Dagster."""
+    hook_jobs = {hook: hook_job(project, hook) for hook in project.hooks}
+    return Definitions(
+        assets=[
+            collect_assets(project),
+            cleanup_plan_asset(project),
+            cleanup_asset(project),
+            metrics_asset(project),
+        ],
+        jobs=[*jobs(), *hook_jobs.values()],
+        schedules=[schedule(project)],
+        sensors=[hook_sensor(project, hook, job) for hook, job in hook_jobs.items()],
+        executor=executor(),
+    )
+
+
+defs = build_definitions(Project.load())

@@ -1,0 +1,1 @@
+"""The state machine as Dagster: steps, gates, hooks, jobs and the schedule."""

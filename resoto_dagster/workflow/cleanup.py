@@ -1,0 +1,96 @@
+"""cleanup: executes the plan of its own run, and reports how every planned resource ended."""
+
+from collections import Counter
+from typing import Any
+
+from dagster import AssetKey, AssetsDefinition, MetadataValue, OpExecutionContext, TableRecord
+from sqlalchemy import Connection, Engine
+
+from resoto_dagster.cleanup.execute import execute_plan, why_not
+from resoto_dagster.cleanup.journal import outcomes
+from resoto_dagster.config import GATES
+from resoto_dagster.errors import ResotoError
+from resoto_dagster.inventory.status import inventory_version
+from resoto_dagster.workflow.actions import emitted_actions, missing_successes
+from resoto_dagster.workflow.cleanup_plan import SHOWN, describe, plan_of_run
+from resoto_dagster.workflow.graphs import Materialized, step_asset
+from resoto_dagster.workflow.project import Project, root_run_id
+
+_BEFORE = GATES[: GATES.index("post_cleanup")]
+"""The actions whose required hooks must have succeeded before anything is deleted."""
+
+
+def _check_required_hooks(connection: Connection, project: Project, root_run: str) -> None:
+    """Raise ResotoError unless all required hooks before the cleanup have succeeded for this workflow.
+
+    The gates have seen to that already; a re-execution that starts at this step passes no gate. The gates
+    of collect count where the workflow has collected at all.
+    """
+    collects = GATES[: GATES.index("pre_cleanup_plan")]
+    emitted = emitted_actions(connection, root_run)
+    required = [
+        (hook.action, hook.name)
+        for hook in project.hooks
+        if hook.required
+        and hook.action in _BEFORE
+        and (hook.action not in collects or emitted & set(collects))
+    ]
+    missing = missing_successes(connection, root_run, required)
+    if missing:
+        raise ResotoError(
+            f"nothing was deleted: required hooks have not succeeded for this workflow: {', '.join(missing)}"
+        )
+
+
+def _cleanup(context: OpExecutionContext, project: Project, engine: Engine) -> None:
+    plan = plan_of_run(engine, context)
+    settings = project.settings.cleanup
+    reason = why_not(plan, settings)
+    if reason is not None:
+        context.log.info("nothing is deleted: %s", reason)
+        return
+    with engine.connect() as connection:
+        _check_required_hooks(connection, project, root_run_id(context.run))
+    results = execute_plan(engine, plan, settings, project.kinds, project.session, context.run_id)
+    for result in results:
+        log = context.log.warning if result.outcome == "failed" else context.log.info
+        log("%s: %s (%s)", result.item.resource, result.outcome, result.detail)
+
+
+def _show(context: OpExecutionContext, project: Project, engine: Engine) -> Materialized:
+    plan = plan_of_run(engine, context)
+    with engine.connect() as connection:
+        ended = outcomes(connection, plan.plan_id)
+        version = inventory_version(connection)
+    counts = Counter(outcome for outcome, _ in ended.values())
+    metadata: dict[str, Any] = {
+        "deleted": counts["gone"],
+        "would delete (dry run)": counts["would_delete"],
+        "kept": counts["kept"],
+        "failed": counts["failed"],
+        "skipped": counts["skipped"],
+    }
+    reason = why_not(plan, project.settings.cleanup)
+    if reason is not None:
+        metadata["nothing is deleted because"] = reason
+    rows = []
+    for item in plan.going[:SHOWN]:
+        outcome, detail = ended.get(item.resource.node_id, ("untouched", reason or ""))
+        row = describe(item) | {"outcome": outcome, "detail": detail}
+        del row["kept because"]
+        rows.append(TableRecord(row))
+    if rows:
+        metadata["outcomes"] = MetadataValue.table(rows)
+    return Materialized(metadata, version)
+
+
+def cleanup_asset(project: Project) -> AssetsDefinition:
+    """What became of the plan, as an asset. Its data is the inventory after the cleanup."""
+    return step_asset(
+        project,
+        "cleanup",
+        {"plan": AssetKey("cleanup_plan")},
+        _cleanup,
+        _show,
+        "How every resource of the plan ended: deleted, kept, failed or skipped. Off unless switched on.",
+    )

@@ -1,0 +1,109 @@
+"""cleanup_plan: planners and hooks mark what should go; then the plan is made and frozen."""
+
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from typing import Any
+
+from dagster import AssetsDefinition, MetadataValue, OpExecutionContext, TableRecord
+from sqlalchemy import Engine
+
+from resoto_dagster.cleanup.plan import Plan, PlanItem, load_plan, make_plan
+from resoto_dagster.cleanup.planners import run_planners
+from resoto_dagster.cleanup.planners.expired import unreadable
+from resoto_dagster.errors import ResotoError
+from resoto_dagster.inventory.marks import forget_authors_except
+from resoto_dagster.model.durations import format_duration
+from resoto_dagster.model.resource import StoredResource
+from resoto_dagster.workflow.collect import INVENTORY
+from resoto_dagster.workflow.gates import pass_gate
+from resoto_dagster.workflow.graphs import Materialized, step_asset
+from resoto_dagster.workflow.project import Project, root_run_id
+
+SHOWN = 200
+"""How many rows of a plan the asset's metadata holds; `resoto plan show` shows all."""
+
+
+def _plan(context: OpExecutionContext, project: Project, engine: Engine) -> None:
+    with engine.begin() as connection:
+        forget_authors_except(connection, "hook", [hook.name for hook in project.hooks])
+        marked = run_planners(connection, project.settings.cleanup.planners, root_run_id(context.run))
+        notes = unreadable(connection) if "expired" in marked else []
+    for planner, count in marked.items():
+        context.log.info("planner %s marks %s resources", planner, count)
+    pass_gate(context, project, "cleanup_plan")
+    with ExitStack() as stack:
+        sessions = {name: stack.enter_context(closing(project.session(name))) for name in project.providers}
+
+        def held_back(resource: StoredResource) -> str | None:
+            session = sessions.get(resource.scope.provider)
+            return session.held_back(resource) if session else None
+
+        with engine.begin() as connection:
+            plan = make_plan(
+                connection,
+                project.settings.cleanup,
+                project.kinds,
+                held_back,
+                root_run_id(context.run),
+                context.run_id,
+                notes,
+            )
+    context.log.info("plan %s: %s go, %s are kept", plan.plan_id, len(plan.going), len(plan.kept))
+    if plan.held:
+        context.log.warning("the plan is held: %s", plan.held)
+
+
+def plan_of_run(engine: Engine, context: OpExecutionContext) -> Plan:
+    """The plan that the workflow of this run has made. Raises ResotoError when it has made none."""
+    with engine.connect() as connection:
+        plan = load_plan(connection, root_run_id(context.run))
+    if plan is None:
+        raise ResotoError(
+            "this run has made no plan, and no other run's plan is executed; "
+            "launch the job collect_and_cleanup or cleanup"
+        )
+    return plan
+
+
+def describe(item: PlanItem) -> dict[str, str | int | float | bool | None]:
+    """A planned resource as a row: what, where, why, how old, in which wave or why it is kept."""
+    scope = item.resource.scope
+    return {
+        "wave": item.wave,
+        "kind": scope.kind,
+        "id": item.resource.id,
+        "name": item.resource.name,
+        "where": f"{scope.provider}/{item.account_name or scope.account}/{item.region}",
+        "why": item.reason,
+        "by": item.author,
+        "age": format_duration(datetime.now(UTC) - item.born),
+        "kept because": item.kept or "",
+    }
+
+
+def _show(context: OpExecutionContext, _project: Project, engine: Engine) -> Materialized:
+    plan = plan_of_run(engine, context)
+    metadata: dict[str, Any] = {
+        "dagster/row_count": len(plan.going),
+        "kept": len(plan.kept),
+        "waves": max((item.wave or 0 for item in plan.going), default=0),
+        "held": plan.held or "no",
+        "hash": plan.hash,
+    }
+    if plan.items:
+        metadata["plan"] = MetadataValue.table([TableRecord(describe(item)) for item in plan.items[:SHOWN]])
+    if plan.notes:
+        metadata["notes"] = MetadataValue.md("\n".join(f"- {note}" for note in plan.notes[:SHOWN]))
+    return Materialized(metadata, plan.hash)
+
+
+def cleanup_plan_asset(project: Project) -> AssetsDefinition:
+    """The plan as an asset, downstream of the inventory."""
+    return step_asset(
+        project,
+        "cleanup_plan",
+        {"inventory": INVENTORY},
+        _plan,
+        _show,
+        "What this run's cleanup would delete, in which order and why; what was marked and is kept, and why.",
+    )

@@ -1,0 +1,68 @@
+"""Running a job now, in this process: what the command line does, with the same instance as the UI."""
+
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from dagster import DagsterInstance, ExecuteInProcessResult
+from dagster._core.instance.ref import InstanceRef
+
+from resoto_dagster.database import state_folder
+from resoto_dagster.workflow.jobs import WORKFLOW
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """How a run ended; `error` says in a line a step why it failed."""
+
+    run_id: str
+    success: bool
+    error: str | None
+
+
+def instance_here() -> DagsterInstance:
+    """Dagster's instance of DAGSTER_HOME, or of the working directory's `dagster.yaml`.
+
+    Without either it is kept in the same database, with all of Dagster's defaults.
+    """
+    if os.environ.get("DAGSTER_HOME"):
+        return DagsterInstance.get()
+    base = state_folder() / "dagster"
+    base.mkdir(parents=True, exist_ok=True)
+    if Path("dagster.yaml").exists():
+        return DagsterInstance.from_ref(InstanceRef.from_dir(str(base), config_dir=str(Path.cwd())))
+    storage = {"custom": {"module": "resoto_dagster.storage", "class": "ResotoStorage"}}
+    overrides = {"storage": storage, "telemetry": {"enabled": False}}
+    return DagsterInstance.from_ref(InstanceRef.from_dir(str(base), overrides=overrides))
+
+
+def run_workflow(job_name: str = WORKFLOW, run_id: str | None = None) -> RunSummary:
+    """Run a job to its end; the summary tells of a step's failure.
+
+    Raises ConfigError and DatabaseUnavailable.
+    """
+    from resoto_dagster.definitions import defs
+
+    run_id = run_id or str(uuid.uuid4())
+    job = defs.resolve_job_def(job_name)
+    with instance_here() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+        return RunSummary(run_id, result.success, None if result.success else _why(result))
+
+
+def _why(result: ExecuteInProcessResult) -> str:
+    reasons = []
+    for event in result.get_step_failure_events():
+        data = event.step_failure_data
+        told = data.user_failure_data.description if data.user_failure_data else None
+        if told is None and data.error is not None:
+            cause = data.error.cause or data.error
+            told = cause.message.strip()
+        reasons.append(f"{event.step_key}: {told or 'failed'}")
+    return "; ".join(reasons) or "the run failed before its first step"
