@@ -78,10 +78,13 @@ class ProviderSession(Protocol):
         """Set and remove tags of the resource. Raises ProviderError when the API refuses."""
 
     def held_back(self, resource: StoredResource) -> str | None:
-        """Why the API would not delete this very resource on its own, or None.
+        """Why the API would not delete this very resource on its own, or None."""
 
-        A default security group or a requester-managed network interface goes with what it belongs to;
-        it neither is deleted by itself nor keeps its owner.
+    def goes_along(self, resource: StoredResource) -> bool:
+        """Whether the API deletes this very resource along with what it belongs to.
+
+        A default security group goes with its network, a root volume mostly with its instance. Such a
+        resource does not keep its owner, unless it is protected.
         """
 
     def close(self) -> None:

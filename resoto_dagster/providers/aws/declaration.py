@@ -1,0 +1,222 @@
+"""What can be declared of an AWS kind: read top to bottom, a declaration says all that we do with it.
+
+Paths name places in an API answer in the answer's own spelling: `State.Name`, `Attachments[].InstanceId`
+(all elements of a list, flattened). In deletions, tag calls and `read` they name places in the resource's
+`reported` (`id`, `arn`, `group_vpc_id`), since that is what is known then. A call one of whose params is
+not there is not made.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from resoto_dagster.model.kind import Kind
+
+PROVIDER = "aws"
+ACCOUNT = "aws_account"
+REGION = "aws_region"
+"""Every resource belongs to its region, or to its account when it has none; no link has to say so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A list call: a client method, what it is asked, and where in its answer the items are.
+
+    It is paginated whenever botocore knows a paginator for it. Without `items` the answer itself is the one
+    item. An item that is a plain value (a queue's URL) becomes an object with that value as its one member,
+    named as the last part of `items`. Items of the same id count once. `page_size` is what a page may hold
+    at most, where the API would otherwise answer everything at once.
+    With `each`, the call is made for every item of that list call (a user's access keys, user by user), and
+    params that start with `item.` are paths into that item; `read` narrows to one call and asks none of them.
+    """
+
+    operation: str
+    items: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    each: "Call | None" = None
+    page_size: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detail:
+    """A further call for every listed item, whose answer is put into the item as its member `into`.
+
+    With an empty `into` the members of the answer become members of the item. `result` is the place in the
+    answer; without it the whole answer counts. Details are called in the order they are declared in, and
+    are paginated as list calls are.
+    `params` takes paths into the item (a path in a list, `["LoadBalancerName"]`, makes a list).
+    With a `batch` one call asks for that many items (the list param then holds each item's value once), and
+    `match` says which path of an answer's element equals which path of the item: `(answer, item)`.
+    `each` is the path of a list in the item, filled by an earlier detail: the call is made for each of its
+    elements, `params` are then paths into the element, and the results, lists all, are joined to one.
+    With `everywhere` the answer of a batch holds for all accounts and regions, so that each value is asked
+    for once only (an instance type's memory).
+    `absent` are the error codes by which the API says that there is none; any other error fails the scope.
+    `const` are params that are passed as they are; `service` is named when it is another one's call.
+    """
+
+    operation: str
+    params: Mapping[str, str | list[str]]
+    into: str
+    result: str | None = None
+    batch: int = 1
+    match: tuple[str, str] | None = None
+    everywhere: bool = False
+    each: str | None = None
+    absent: tuple[str, ...] = ()
+    const: Mapping[str, Any] = field(default_factory=dict)
+    service: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A normalised property: a path, and what makes the property's value of what is there.
+
+    With nothing there the value is `absent`; a property without a value is left out.
+    """
+
+    path: str
+    convert: Callable[[Any], Any]
+    absent: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """An edge to what a path of the item names; never to the resource itself.
+
+    Where a path leads to more than the names, a `Value` makes the name, or the list of names, of it.
+    A `parent` is what the resource belongs to: the edge leads from it to the resource; otherwise the edge
+    leads from the resource to what it uses. `delete="before"`: the resource must go before the other one;
+    `"after"`: the other one must go first.
+    """
+
+    kind: str
+    path: str | Value
+    by: Literal["id", "arn", "name"] = "id"
+    parent: bool = False
+    delete: Literal["before", "after"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One call of a deletion. Params are paths into `reported`; in a list they make a list.
+
+    With `each`, the call is made for every item of that list call (its params are paths into `reported`
+    too), and params that start with `item.` are paths into the item. An item that lacks one of them is
+    passed over. With a `batch` one call takes that many items: a param that is a mapping becomes a list with
+    an object of these members an item. Dotted params (`Delete.Objects`) lead into a structure.
+    `absent` are the error codes by which the API says that there is nothing to do for this step; the next
+    step follows. `errors` is the path at which an answer lists what was refused though the call succeeded.
+    """
+
+    operation: str
+    params: Mapping[str, str | list[str] | Mapping[str, str]]
+    const: Mapping[str, Any] = field(default_factory=dict)
+    each: Call | None = None
+    batch: int = 1
+    absent: tuple[str, ...] = ()
+    errors: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tagging:
+    """How tags are set and removed. `tags` and `keys` name the params that take them (`Tagging.TagSet`).
+
+    `params` are paths into `reported`, `const` goes along as it is with both calls. Every tag and every key
+    object carries what is at the paths of `tag_members`, and `tag_const`, too.
+    `replaces`: the upsert call sets all tags at once, so that those that stay are read first and sent along;
+    `remove` takes no keys then and is called when no tag is left.
+    """
+
+    upsert: str
+    remove: str
+    params: Mapping[str, str | list[str]]
+    tags: str = "Tags"
+    keys: str = "TagKeys"
+    tags_form: Literal["list", "map"] = "list"
+    keys_form: Literal["names", "objects"] = "names"
+    const: Mapping[str, Any] = field(default_factory=dict)
+    tag_members: Mapping[str, str] = field(default_factory=dict)
+    tag_const: Mapping[str, Any] = field(default_factory=dict)
+    replaces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """What AWS does not delete by itself: what is at the path `property` of `reported` is one of `values`.
+
+    Of a list (`route_table_associations[].main`) one element is enough. `along`: AWS deletes it along with
+    what it belongs to.
+    """
+
+    property: str
+    values: tuple[Any, ...]
+    reason: str
+    along: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AwsKind(Kind):
+    """The declaration of an AWS kind.
+
+    `prefix` (`instance`) is put before the snake_case name of every member of an item that nothing else
+    names and that is not dropped: `ImageId` becomes `instance_image_id`, while a name that starts with the
+    prefix already stays. Members of structures inside are named in snake_case alone; keys of maps stay.
+    `name_path` leads to the name (of a list: its first element); without one, or with nothing there, the tag
+    `Name`, then the id. `arn` is a path, or a text that holds `{partition}`, `{region}`, `{account}` and
+    `{id}` where the API does not answer an ARN.
+    A kind that is not `regional` belongs to its account as a whole; with a `region_path` each resource lies
+    in the region that is found there, and details are asked for in it.
+    `read` narrows the list call to one resource; `missing` are the error codes that say it is gone;
+    without `read` the whole list is read. `gone` are the values at a path by which the API reports what is
+    deleted already; those are not collected. `changing` are properties that change by themselves, or when
+    a dependant goes.
+    """
+
+    service: str
+    api: Call
+    id: str
+    prefix: str
+    name_path: str | None = None
+    arn: str | None = None
+    ctime: str | None = None
+    mtime: str | None = None
+    atime: str | None = None
+    tags: str = "Tags"
+    regional: bool = True
+    properties: Mapping[str, str | Value] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    details: tuple[Detail, ...] = ()
+    region_path: str | Value | None = None
+    links: tuple[Link, ...] = ()
+    read: Mapping[str, str | list[str]] | None = None
+    missing: tuple[str, ...] = ()
+    gone: tuple[str, tuple[str, ...]] | None = None
+    delete: tuple[Step, ...] = ()
+    tagging: Tagging | None = None
+    held_back: tuple[HeldBack, ...] = ()
+    changing: tuple[str, ...] = ()
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """The kinds its resources belong to: its region or account, and those of its parent links."""
+        if self.name == ACCOUNT:
+            return ()
+        place = REGION if self.regional or self.region_path else ACCOUNT
+        linked = (link.kind for link in self.links if link.parent and link.kind != self.name)
+        return tuple(dict.fromkeys((place, *linked)))
+
+    @property
+    def deletable(self) -> bool:
+        """Whether AWS has a call that deletes it."""
+        return bool(self.delete)
+
+    @property
+    def taggable(self) -> bool:
+        """Whether AWS lets its tags be changed."""
+        return self.tagging is not None
+
+    @property
+    def unsettled(self) -> frozenset[str]:
+        """Properties that change by themselves, or when a dependant goes."""
+        return frozenset(self.changing)

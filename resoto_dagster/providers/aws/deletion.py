@@ -1,0 +1,98 @@
+"""How a resource is deleted, and which ones AWS does not delete by themselves."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from resoto_dagster.model.resource import StoredResource
+from resoto_dagster.providers.aws.accounts import Account
+from resoto_dagster.providers.aws.clients import ServiceClient, request_id
+from resoto_dagster.providers.aws.declaration import AwsKind, Call, HeldBack, Step
+from resoto_dagster.providers.aws.errors import ApiError
+from resoto_dagster.providers.aws.listing import compile_items
+from resoto_dagster.providers.aws.params import compile_params, with_dotted
+from resoto_dagster.providers.aws.paths import compile_list
+from resoto_dagster.providers.base import ProviderError
+
+Params = Iterator[dict[str, Any]]
+
+
+def delete(kind: AwsKind, resource: StoredResource, account: Account) -> tuple[str, ...]:
+    """Make the calls of the kind's deletion in their order and return the ids of the requests.
+
+    What the API says is not there any more counts as deleted. Raises ProviderError when it refuses.
+    """
+    client = account.client(kind.service, resource.scope.region)
+    ids: list[str] = []
+    for step in kind.delete:
+        nothing_to_do = {*kind.missing, *step.absent}
+        try:
+            every_params = list(_params(kind, step, client, resource))
+        except ApiError as error:
+            if error.code not in nothing_to_do:
+                raise
+            continue
+        for params in every_params:
+            try:
+                answer = client.call(step.operation, params)
+            except ApiError as error:
+                if error.code not in nothing_to_do:
+                    raise
+            else:
+                ids.append(request_id(answer))
+                _raise_refused(step, answer)
+    return tuple(ids)
+
+
+def held_back(kind: AwsKind, resource: StoredResource) -> HeldBack | None:
+    """The declared reason for which AWS would not delete this very resource by itself, or None."""
+    for rule in kind.held_back:
+        if any(value in rule.values for value in compile_list(rule.property)(resource.reported)):
+            return rule
+    return None
+
+
+def _params(kind: AwsKind, step: Step, client: ServiceClient, resource: StoredResource) -> Params:
+    """The params of every call of a step; all before the first, since the calls change what is listed."""
+    reported = resource.reported
+    if step.each is None:
+        params = compile_params(step.params, step.const)(reported)
+        if params is not None:
+            yield params
+        elif step is kind.delete[-1]:
+            raise ProviderError(f"{step.operation}: not all of {dict(step.params)} is known of {resource}")
+        return
+    sources = [{**reported, "item": item} for item in _listed(step.each, client, reported)]
+    if step.batch > 1:
+        yield from _batches(step, sources, reported)
+    else:
+        make = compile_params(step.params, step.const)
+        yield from (params for params in map(make, sources) if params is not None)
+
+
+def _listed(call: Call, client: ServiceClient, reported: Mapping[str, Any]) -> list[dict[str, Any]]:
+    params, items = compile_params(call.params)(reported), compile_items(call.items)
+    if params is None:
+        return []
+    return [item for page in client.pages(call.operation, params, call.page_size) for item in items(page)]
+
+
+def _batches(step: Step, sources: list[dict[str, Any]], reported: Mapping[str, Any]) -> Params:
+    """A call for each batch; params that are mappings become a list with an object for each item."""
+    common = {name: source for name, source in step.params.items() if not isinstance(source, Mapping)}
+    objects = {name: compile_params(s) for name, s in step.params.items() if isinstance(s, Mapping)}
+    params = compile_params(common, step.const)(reported)
+    if params is None:
+        return
+    for start in range(0, len(sources), step.batch):
+        made = {name: list(map(make, sources[start : start + step.batch])) for name, make in objects.items()}
+        lists = {name: [an_object for an_object in every if an_object] for name, every in made.items()}
+        if all(lists.values()):
+            yield with_dotted(params, lists)
+
+
+def _raise_refused(step: Step, answer: Mapping[str, Any]) -> None:
+    """Raise what an answer lists as refused though the call as such succeeded."""
+    refused = compile_list(step.errors)(answer) if step.errors else []
+    if refused:
+        code, message = refused[0].get("Code", "Unknown"), refused[0].get("Message", "")
+        raise ProviderError(f"{code}: {step.operation}: {len(refused)} refused, the first: {message}")

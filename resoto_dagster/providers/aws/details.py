@@ -1,0 +1,155 @@
+"""The further calls that complete listed items: tags, policies, settings that the list call leaves out."""
+
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from typing import Any
+
+from resoto_dagster.providers.aws.accounts import Account
+from resoto_dagster.providers.aws.clients import ServiceClient
+from resoto_dagster.providers.aws.declaration import AwsKind, Detail
+from resoto_dagster.providers.aws.errors import ApiError
+from resoto_dagster.providers.aws.mapping import region_getter
+from resoto_dagster.providers.aws.params import compile_params
+from resoto_dagster.providers.aws.paths import compile_list, compile_path
+
+Item = dict[str, Any]
+Run = Callable[[Iterable[Callable[[], None]]], None]
+"""Makes calls, in turn or side by side, and returns when all are done; raises the first error."""
+
+AddDetail = Callable[[list[Item], Account, str, Run], list[Item]]
+
+
+def compile_detail(kind: AwsKind, detail: Detail) -> AddDetail:
+    """A function that puts the detail into the items and returns those that still exist.
+
+    It raises ProviderError when a call fails: an item without its details is not known.
+    """
+    if detail.batch > 1:
+        return _batched(kind, detail)
+    return _of_elements(kind, detail) if detail.each else _one_by_one(kind, detail)
+
+
+def _one_by_one(kind: AwsKind, detail: Detail) -> AddDetail:
+    service, region_of = detail.service or kind.service, region_getter(kind)
+    params_of, store = compile_params(detail.params, detail.const), _store(detail)
+
+    def add(items: list[Item], account: Account, region: str, run: Run) -> list[Item]:
+        vanished: set[int] = set()
+
+        def ask(index: int, item: Item) -> None:
+            params = params_of(item)
+            if params is None:
+                return
+            client = account.client(service, region_of(item) or region)
+            try:
+                answer = _answer(client, detail, params)
+            except ApiError as error:
+                if error.code not in kind.missing:
+                    raise
+                vanished.add(index)  # deleted after it was listed
+            else:
+                if answer is not None:
+                    store(item, answer)
+
+        run([bound(ask, index, item) for index, item in enumerate(items)])
+        return [item for index, item in enumerate(items) if index not in vanished]
+
+    return add
+
+
+def _of_elements(kind: AwsKind, detail: Detail) -> AddDetail:
+    assert detail.each is not None
+    service, params_of = detail.service or kind.service, compile_params(detail.params, detail.const)
+    elements_of = compile_list(detail.each)
+
+    def add(items: list[Item], account: Account, region: str, run: Run) -> list[Item]:
+        client = account.client(service, region)
+        elements = [(item, element) for item in items for element in elements_of(item)]
+        answers: dict[int, list[Any]] = {}
+
+        def ask(index: int, element: Item) -> None:
+            params = params_of(element)
+            if params is not None:
+                answers[index] = _answer(client, detail, params) or []
+
+        run([bound(ask, index, element) for index, (_, element) in enumerate(elements)])
+        for item in items:
+            item[detail.into] = []
+        for index, (item, _) in enumerate(elements):
+            item[detail.into].extend(answers.get(index, ()))
+        return items
+
+    return add
+
+
+def _batched(kind: AwsKind, detail: Detail) -> AddDetail:
+    assert detail.match is not None  # a declaration with a batch says what belongs to which item
+    service, store = detail.service or kind.service, _store(detail)
+    asked = next(name for name, source in detail.params.items() if not isinstance(source, str))
+    values_of = compile_list(detail.params[asked][0])
+    answer_key, item_key = (compile_path(path) for path in detail.match)
+
+    def find(items: list[Item], found: dict[Any, Any], client: ServiceClient, run: Run) -> None:
+        def ask(values: list[Any]) -> None:
+            for element in _answer(client, detail, {**detail.const, asked: values}) or ():
+                found[answer_key(element)] = element
+
+        distinct = dict.fromkeys(value for item in items for value in values_of(item))
+        values = [value for value in distinct if value not in found]
+        run([bound(ask, values[at : at + detail.batch]) for at in range(0, len(values), detail.batch)])
+
+    everywhere: dict[Any, Any] = {}
+    lock = threading.Lock()
+
+    def add(items: list[Item], account: Account, region: str, run: Run) -> list[Item]:
+        client = account.client(service, region)
+        found = everywhere if detail.everywhere else {}
+        # Whoever comes second waits for the answer instead of asking the same again.
+        with lock if detail.everywhere else nullcontext():
+            find(items, found, client, run)
+        for item in items:
+            element = found.get(item_key(item))
+            if element is not None:
+                store(item, element)
+        return items
+
+    return add
+
+
+def _answer(client: ServiceClient, detail: Detail, params: dict[str, Any]) -> Any:
+    """What is at the detail's place in the answer, of all pages together; None when there is none."""
+    result = compile_path(detail.result) if detail.result else _without_metadata
+    whole: Any = None
+    try:
+        for page in client.pages(detail.operation, params):
+            whole = _joined(whole, result(page))
+    except ApiError as error:
+        if error.code not in detail.absent:
+            raise
+        return None
+    return whole
+
+
+def _without_metadata(answer: Item) -> Item:
+    return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+
+
+def _joined(whole: Any, part: Any) -> Any:
+    """Two pages in one: lists one after the other, of structures the same for each of their members."""
+    if isinstance(whole, list) and isinstance(part, list):
+        return whole + part
+    if isinstance(whole, dict) and isinstance(part, dict):
+        return {**whole, **{key: _joined(whole.get(key), value) for key, value in part.items()}}
+    return whole if part is None else part
+
+
+def _store(detail: Detail) -> Callable[[Item, Any], None]:
+    if detail.into:
+        return lambda item, answer: item.__setitem__(detail.into, answer)
+    return lambda item, answer: item.update(answer)
+
+
+def bound(function: Callable[..., None], *args: Any) -> Callable[[], None]:
+    """The function with its arguments, to be called later."""
+    return lambda: function(*args)

@@ -1,0 +1,93 @@
+"""Stacks of resources that are made from a template, and go together."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, HeldBack, Link, Step, Value
+
+_RESOURCES: Mapping[str, tuple[str, Literal["id", "arn", "name"]]] = {
+    "AWS::AutoScaling::AutoScalingGroup": ("aws_autoscaling_group", "id"),
+    "AWS::CloudFormation::Stack": ("aws_cloudformation_stack", "id"),
+    "AWS::CloudWatch::Alarm": ("aws_cloudwatch_alarm", "id"),
+    "AWS::EC2::EIP": ("aws_ec2_elastic_ip", "id"),
+    "AWS::EC2::Instance": ("aws_ec2_instance", "id"),
+    "AWS::EC2::InternetGateway": ("aws_ec2_internet_gateway", "id"),
+    "AWS::EC2::KeyPair": ("aws_ec2_keypair", "name"),
+    "AWS::EC2::NatGateway": ("aws_ec2_nat_gateway", "id"),
+    "AWS::EC2::NetworkAcl": ("aws_ec2_network_acl", "id"),
+    "AWS::EC2::NetworkInterface": ("aws_ec2_network_interface", "id"),
+    "AWS::EC2::RouteTable": ("aws_ec2_route_table", "id"),
+    "AWS::EC2::SecurityGroup": ("aws_ec2_security_group", "id"),
+    "AWS::EC2::Subnet": ("aws_ec2_subnet", "id"),
+    "AWS::EC2::VPC": ("aws_vpc", "id"),
+    "AWS::EC2::Volume": ("aws_ec2_volume", "id"),
+    "AWS::ElasticLoadBalancing::LoadBalancer": ("aws_elb", "name"),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": ("aws_alb", "arn"),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": ("aws_alb_target_group", "arn"),
+    "AWS::IAM::AccessKey": ("aws_iam_access_key", "id"),
+    "AWS::IAM::Role": ("aws_iam_role", "name"),
+    "AWS::IAM::User": ("aws_iam_user", "name"),
+    "AWS::Lambda::Function": ("aws_lambda_function", "id"),
+    "AWS::RDS::DBInstance": ("aws_rds_instance", "id"),
+    "AWS::S3::Bucket": ("aws_s3_bucket", "id"),
+}
+"""The kind of a stack's resource by its type, and which of its names a stack knows it by."""
+
+
+def _of_type(resource_type: str) -> Callable[[Sequence[Mapping[str, Any]]], list[str]]:
+    """The names of those resources of a stack that are of the type and not deleted."""
+    return lambda resources: [
+        resource["PhysicalResourceId"]
+        for resource in resources
+        if resource["ResourceType"] == resource_type
+        and resource.get("PhysicalResourceId")
+        and resource["ResourceStatus"] != "DELETE_COMPLETE"
+    ]
+
+
+def _parameters(parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {parameter["ParameterKey"]: parameter.get("ParameterValue") for parameter in parameters}
+
+
+_STACK = AwsKind(
+    name="aws_cloudformation_stack",
+    description="A stack of resources that go with it. Its tags are changed with its template, not here: "
+    "AWS would update every resource in it.",
+    bases=("stack",),
+    service="cloudformation",
+    api=Call(operation="describe_stacks", items="Stacks"),
+    details=(
+        Detail(
+            operation="list_stack_resources",
+            params={"StackName": "StackId"},
+            result="StackResourceSummaries",
+            into="Resources",
+        ),
+    ),
+    id="StackId",
+    name_path="StackName",
+    prefix="stack",
+    ctime="CreationTime",
+    mtime="LastUpdatedTime",
+    properties={
+        "stack_status": "StackStatus",
+        "stack_status_reason": "StackStatusReason",
+        "stack_parameters": Value("Parameters", _parameters),
+        "stack_nested": Value("ParentId", bool, absent=False),
+        "stack_parent_id": "ParentId",
+        "stack_notification_ar_ns": "NotificationARNs",
+        "description": "Description",
+    },
+    drop=("Resources",),
+    links=tuple(
+        Link(kind=kind, path=Value("Resources", _of_type(resource_type)), by=by)
+        for resource_type, (kind, by) in _RESOURCES.items()
+    ),
+    read={"StackName": "id"},
+    gone=("StackStatus", ("DELETE_COMPLETE",)),
+    delete=(Step(operation="delete_stack", params={"StackName": "id"}),),
+    held_back=(HeldBack("stack_nested", (True,), "it goes with the stack that it is nested in", along=True),),
+    changing=("stack_drift_information", "stack_last_operations"),
+)
+
+KINDS = (_STACK,)

@@ -1,0 +1,307 @@
+"""Compute: instances, their types, disks, snapshots, keys and addresses."""
+
+from resoto_dagster.providers.aws.declaration import (
+    AwsKind,
+    Call,
+    Detail,
+    HeldBack,
+    Link,
+    Step,
+    Tagging,
+    Value,
+)
+
+_TAGGING = Tagging(
+    upsert="create_tags",
+    remove="delete_tags",
+    params={"Resources": ["id"]},
+    keys="Tags",
+    keys_form="objects",
+)
+
+_INSTANCE_STATUS = {
+    "pending": "busy",
+    "running": "running",
+    "shutting-down": "busy",
+    "stopping": "busy",
+    "stopped": "stopped",
+    "terminated": "terminated",
+}
+
+_VOLUME_STATUS = {
+    "creating": "busy",
+    "available": "available",
+    "in-use": "in-use",
+    "deleting": "busy",
+    "deleted": "deleted",
+    "error": "error",
+}
+
+
+def _gigabytes(mebibytes: float) -> float:
+    return mebibytes / 1024
+
+
+_INSTANCE = AwsKind(
+    name="aws_ec2_instance",
+    description="A virtual machine.",
+    bases=("instance",),
+    service="ec2",
+    api=Call(operation="describe_instances", items="Reservations[].Instances[]", page_size=1000),
+    details=(
+        Detail(
+            operation="describe_instance_types",
+            params={"InstanceTypes": ["InstanceType"]},
+            result="InstanceTypes",
+            batch=100,
+            match=("InstanceType", "InstanceType"),
+            everywhere=True,
+            into="Type",
+        ),
+    ),
+    id="InstanceId",
+    arn="arn:{partition}:ec2:{region}:{account}:instance/{id}",
+    prefix="instance",
+    ctime="LaunchTime",
+    properties={
+        "instance_type": "InstanceType",
+        "instance_cores": "Type.VCpuInfo.DefaultVCpus",
+        "instance_memory": Value("Type.MemoryInfo.SizeInMiB", _gigabytes),
+        "instance_status": Value("State.Name", lambda state: _INSTANCE_STATUS.get(state, "unknown")),
+        "instance_launch_time": "LaunchTime",
+        "instance_monitoring": "Monitoring.State",
+        "instance_hibernation_options": "HibernationOptions.Configured",
+        "instance_enclave_options": "EnclaveOptions.Enabled",
+        "instance_maintenance_options": "MaintenanceOptions.AutoRecovery",
+    },
+    drop=("Type",),
+    links=(
+        Link(kind="aws_vpc", path="VpcId", parent=True, delete="before"),
+        Link(kind="aws_ec2_subnet", path="SubnetId", parent=True, delete="before"),
+        Link(kind="aws_ec2_instance_type", path="InstanceType", parent=True),
+        Link(kind="aws_ec2_security_group", path="SecurityGroups[].GroupId", delete="before"),
+        Link(kind="aws_ec2_keypair", path="KeyName", by="name", delete="before"),
+    ),
+    read={"InstanceIds": ["id"]},
+    missing=("InvalidInstanceID.NotFound",),
+    gone=("State.Name", ("terminated",)),
+    delete=(Step(operation="terminate_instances", params={"InstanceIds": ["id"]}),),
+    tagging=_TAGGING,
+    changing=(
+        "instance_block_device_mappings",
+        "instance_network_interfaces",
+        "instance_public_dns_name",
+        "instance_public_ip_address",
+    ),
+)
+
+_INSTANCE_TYPE = AwsKind(
+    name="aws_ec2_instance_type",
+    description="A type of virtual machine that is in use: its processors, memory and network.",
+    bases=("instance_type",),
+    service="ec2",
+    api=Call(
+        operation="describe_instances",
+        items="Reservations[].Instances[].InstanceType",
+        params={
+            "Filters": [
+                {
+                    "Name": "instance-state-name",
+                    "Values": ["pending", "running", "shutting-down", "stopping", "stopped"],
+                }
+            ]
+        },
+        page_size=1000,
+    ),
+    details=(
+        Detail(
+            operation="describe_instance_types",
+            params={"InstanceTypes": ["InstanceType"]},
+            result="InstanceTypes",
+            batch=100,
+            match=("InstanceType", "InstanceType"),
+            everywhere=True,
+            into="",
+        ),
+    ),
+    id="InstanceType",
+    prefix="instance_type",
+    tags="",
+    properties={
+        "instance_type": "InstanceType",
+        "instance_cores": "VCpuInfo.DefaultVCpus",
+        "instance_memory": Value("MemoryInfo.SizeInMiB", _gigabytes),
+    },
+)
+
+_VOLUME = AwsKind(
+    name="aws_ec2_volume",
+    description="A disk.",
+    bases=("volume",),
+    service="ec2",
+    api=Call(operation="describe_volumes", items="Volumes", page_size=500),
+    id="VolumeId",
+    arn="arn:{partition}:ec2:{region}:{account}:volume/{id}",
+    prefix="volume",
+    ctime="CreateTime",
+    properties={
+        "availability_zone": "AvailabilityZone",
+        "volume_status": Value("State", lambda state: _VOLUME_STATUS.get(state, "unknown")),
+    },
+    drop=("VolumeArn",),
+    links=(Link(kind="aws_ec2_instance", path="Attachments[].InstanceId", parent=True, delete="after"),),
+    read={"VolumeIds": ["id"]},
+    missing=("InvalidVolume.NotFound",),
+    gone=("State", ("deleted",)),
+    delete=(Step(operation="delete_volume", params={"VolumeId": "id"}),),
+    tagging=_TAGGING,
+    held_back=(
+        HeldBack(
+            "volume_attachments[].delete_on_termination", (True,), "it goes with its instance", along=True
+        ),
+    ),
+    changing=("volume_attachments", "volume_status"),
+)
+
+_SNAPSHOT = AwsKind(
+    name="aws_ec2_snapshot",
+    description="A copy of a disk as it was at one moment.",
+    bases=("snapshot",),
+    service="ec2",
+    api=Call(
+        operation="describe_snapshots", items="Snapshots", params={"OwnerIds": ["self"]}, page_size=1000
+    ),
+    id="SnapshotId",
+    arn="arn:{partition}:ec2:{region}::snapshot/{id}",
+    prefix="snapshot",
+    ctime="StartTime",
+    properties={
+        "snapshot_status": "State",
+        "description": "Description",
+        "volume_id": "VolumeId",
+        "volume_size": "VolumeSize",
+        "encrypted": "Encrypted",
+        "owner_id": "OwnerId",
+        "owner_alias": "OwnerAlias",
+    },
+    links=(Link(kind="aws_ec2_volume", path="VolumeId", parent=True),),
+    read={"SnapshotIds": ["id"]},
+    missing=("InvalidSnapshot.NotFound",),
+    delete=(Step(operation="delete_snapshot", params={"SnapshotId": "id"}),),
+    tagging=_TAGGING,
+    changing=("snapshot_progress", "snapshot_state_message"),
+)
+
+_KEYPAIR = AwsKind(
+    name="aws_ec2_keypair",
+    description="The public half of a key that people log into instances with.",
+    bases=("keypair",),
+    service="ec2",
+    api=Call(operation="describe_key_pairs", items="KeyPairs"),
+    id="KeyPairId",
+    name_path="KeyName",
+    prefix="key",
+    ctime="CreateTime",
+    properties={
+        "fingerprint": "KeyFingerprint",
+        "key_fingerprint": "KeyFingerprint",
+        "public_key": "PublicKey",
+    },
+    read={"KeyPairIds": ["id"]},
+    missing=("InvalidKeyPair.NotFound",),
+    delete=(Step(operation="delete_key_pair", params={"KeyName": "name"}),),
+    tagging=_TAGGING,
+)
+
+_ELASTIC_IP = AwsKind(
+    name="aws_ec2_elastic_ip",
+    description="A public address that stays the account's until it is released.",
+    bases=("ip_address",),
+    service="ec2",
+    api=Call(operation="describe_addresses", items="Addresses"),
+    id="PublicIp",
+    prefix="ip",
+    properties={
+        "ip_address": "PublicIp",
+        "ip_address_family": Value("PublicIp", lambda _: "ipv4"),
+        "public_ip": "PublicIp",
+        "private_ip_address": "PrivateIpAddress",
+    },
+    links=(
+        Link(kind="aws_ec2_instance", path="InstanceId", parent=True, delete="after"),
+        Link(kind="aws_ec2_network_interface", path="NetworkInterfaceId", parent=True, delete="after"),
+    ),
+    read={"PublicIps": ["id"]},
+    missing=("InvalidAddress.NotFound", "InvalidAllocationID.NotFound"),
+    delete=(
+        Step(
+            operation="disassociate_address",
+            each=Call(
+                operation="describe_addresses",
+                items="Addresses",
+                params={"AllocationIds": ["ip_allocation_id"]},
+            ),
+            params={"AssociationId": "item.AssociationId"},
+            absent=("InvalidAssociationID.NotFound",),
+        ),
+        Step(operation="release_address", params={"AllocationId": "ip_allocation_id"}),
+    ),
+    tagging=Tagging(
+        upsert="create_tags",
+        remove="delete_tags",
+        params={"Resources": ["ip_allocation_id"]},
+        keys="Tags",
+        keys_form="objects",
+    ),
+    held_back=(
+        HeldBack("ip_service_managed", ("alb", "nlb", "rnat", "rds"), "the service it serves owns it"),
+    ),
+    changing=(
+        "ip_association_id",
+        "ip_instance_id",
+        "ip_network_interface_id",
+        "ip_network_interface_owner_id",
+        "ip_subnet_id",
+        "private_ip_address",
+    ),
+)
+
+_NETWORK_INTERFACE = AwsKind(
+    name="aws_ec2_network_interface",
+    description="A network card of an instance or of a service.",
+    bases=("network_interface",),
+    service="ec2",
+    api=Call(operation="describe_network_interfaces", items="NetworkInterfaces", page_size=1000),
+    id="NetworkInterfaceId",
+    arn="arn:{partition}:ec2:{region}:{account}:network-interface/{id}",
+    prefix="nic",
+    tags="TagSet",
+    properties={
+        "network_interface_status": "Status",
+        "network_interface_type": "InterfaceType",
+        "mac": "MacAddress",
+        "private_ips": "PrivateIpAddresses[].PrivateIpAddress",
+        "public_ips": "PrivateIpAddresses[].Association.PublicIp",
+        "v6_ips": "Ipv6Addresses[].Ipv6Address",
+        "description": "Description",
+        "nic_private_ip_addresses": "PrivateIpAddresses",
+    },
+    links=(
+        Link(kind="aws_vpc", path="VpcId", parent=True, delete="before"),
+        Link(kind="aws_ec2_subnet", path="SubnetId", parent=True, delete="before"),
+        Link(kind="aws_ec2_security_group", path="Groups[].GroupId", parent=True, delete="before"),
+        # It can't be deleted while it is attached.
+        Link(kind="aws_ec2_instance", path="Attachment.InstanceId", parent=True, delete="after"),
+    ),
+    read={"NetworkInterfaceIds": ["id"]},
+    missing=("InvalidNetworkInterfaceID.NotFound",),
+    delete=(Step(operation="delete_network_interface", params={"NetworkInterfaceId": "id"}),),
+    tagging=_TAGGING,
+    held_back=(
+        HeldBack("nic_requester_managed", (True,), "the service that made it deletes it", along=True),
+        HeldBack("nic_attachment.delete_on_termination", (True,), "it goes with its instance", along=True),
+    ),
+    changing=("network_interface_status", "nic_association", "nic_attachment", "public_ips"),
+)
+
+KINDS = (_INSTANCE, _INSTANCE_TYPE, _VOLUME, _SNAPSHOT, _KEYPAIR, _ELASTIC_IP, _NETWORK_INTERFACE)

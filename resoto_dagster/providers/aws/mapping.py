@@ -1,0 +1,223 @@
+"""From an item of an API answer to a resource; compiled once for each kind."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore import xform_name
+from botocore.model import Shape
+
+from resoto_dagster.model.resource import GLOBAL, Edge, EdgeType, Resource
+from resoto_dagster.providers.aws.declaration import ACCOUNT, REGION, AwsKind, Link, Value
+from resoto_dagster.providers.aws.paths import Getter, compile_list, compile_path, compile_value
+from resoto_dagster.providers.aws.shapes import Convert, converter, member_at
+
+RESERVED = frozenset({"id", "kind", "name", "tags", "ctime", "mtime", "atime"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an item was read; `region` is `global` for what belongs to the account as a whole."""
+
+    partition: str
+    account: str
+    region: str
+
+
+Mapper = Callable[[Mapping[str, Any], Place], Resource | None]
+
+
+def compile_mapper(kind: AwsKind, members: Mapping[str, Shape]) -> Mapper:
+    """A function that makes a resource of an item, or None of one that is gone already.
+
+    Raises LookupError when the declaration names what the items do not have.
+    """
+    get_id, get_name, get_tags = compile_path(kind.id), _name(kind), _tags(kind)
+    get_arn, get_region, get_edges = _arn(kind), _region(kind), _edges(kind)
+    get_ctime, get_mtime, get_atime = _moment(kind.ctime), _moment(kind.mtime), _moment(kind.atime)
+    get_properties, is_gone = _properties(kind, members), _gone(kind)
+
+    def make(item: Mapping[str, Any], place: Place) -> Resource | None:
+        if is_gone(item):
+            return None
+        resource_id = str(get_id(item))
+        region = get_region(item, place)
+        tags = get_tags(item)
+        properties = get_properties(item)
+        arn = get_arn(item, place, region, resource_id)
+        if arn:
+            properties["arn"] = arn
+        return Resource(
+            kind=kind.name,
+            id=resource_id,
+            name=get_name(item) or tags.get("Name") or resource_id,
+            region=region,
+            tags=tags,
+            ctime=get_ctime(item),
+            mtime=get_mtime(item),
+            atime=get_atime(item),
+            properties=properties,
+            edges=get_edges(item, place, region, resource_id),
+        )
+
+    return make
+
+
+def property_names(kind: AwsKind, members: Mapping[str, Shape]) -> frozenset[str]:
+    """All properties that a resource of the kind may carry, apart from those that every resource has."""
+    names = {target for target, _ in _remaining(kind, members).values()}
+    return frozenset(names | set(kind.properties) | ({"arn"} if kind.arn else set()))
+
+
+def _properties(kind: AwsKind, members: Mapping[str, Shape]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    declared = [(name, *_property(members, source)) for name, source in kind.properties.items()]
+    remaining = _remaining(kind, members)
+
+    def make(item: Mapping[str, Any]) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for member, value in item.items():
+            entry = remaining.get(member)
+            if entry is not None and value is not None:
+                target, convert = entry
+                made[target] = value if convert is None else convert(value)
+        for name, get, convert in declared:
+            value = get(item)
+            if value is not None and convert is not None:
+                value = convert(value)
+            if value is not None:
+                made[name] = value
+        return made
+
+    return make
+
+
+def _property(members: Mapping[str, Shape], source: str | Value) -> tuple[Getter, Convert | None]:
+    if isinstance(source, Value):
+        member_at(members, source.path)
+        return compile_value(source), None
+    convert = converter(member_at(members, source))
+    if convert is not None and "[]" in source:
+        element = convert
+        return compile_path(source), lambda values: [element(value) for value in values]
+    return compile_path(source), convert
+
+
+def _remaining(kind: AwsKind, members: Mapping[str, Shape]) -> dict[str, tuple[str, Convert | None]]:
+    """The members that nothing names, with the name and form under which they become properties."""
+    named = {kind.id, kind.name_path, kind.tags, kind.arn, kind.ctime, kind.mtime, kind.atime, *kind.drop}
+    named |= {source if isinstance(source, str) else source.path for source in kind.properties.values()}
+    made = {
+        member: (_prefixed(kind.prefix, xform_name(member)), converter(shape))
+        for member, shape in members.items()
+        if member not in named
+    }
+    clash = sorted(RESERVED & {target for target, _ in made.values()})
+    if clash:
+        raise LookupError(f"{kind.name}: {', '.join(clash)} is no name for a property")
+    return {member: entry for member, entry in made.items() if entry[0] not in kind.properties}
+
+
+def _prefixed(prefix: str, name: str) -> str:
+    return name if not prefix or name == prefix or name.startswith(f"{prefix}_") else f"{prefix}_{name}"
+
+
+def _name(kind: AwsKind) -> Callable[[Any], str | None]:
+    if kind.name_path is None:
+        return lambda _: None
+    get = compile_list(kind.name_path)
+    return lambda item: next((str(name) for name in get(item) if name), None)
+
+
+def _tags(kind: AwsKind) -> Callable[[Any], dict[str, str]]:
+    if not kind.tags:
+        return lambda _: {}
+    get = compile_path(kind.tags)
+    return lambda item: tags_of(get(item))
+
+
+def tags_of(value: Any) -> dict[str, str]:
+    """Tags as a mapping, whichever of AWS's forms they have."""
+    if not value:
+        return {}
+    if isinstance(value, Mapping):
+        return dict(value)
+    key, content = next(pair for pair in _TAG_MEMBERS if pair[0] in value[0])
+    return {tag[key]: tag.get(content) or "" for tag in value}
+
+
+_TAG_MEMBERS = (("Key", "Value"), ("key", "value"), ("TagKey", "TagValue"))
+
+
+def _arn(kind: AwsKind) -> Callable[[Any, Place, str, str], str | None]:
+    template = kind.arn
+    if template is None:
+        return lambda *_: None
+    if "{" not in template:
+        get = compile_path(template)
+        return lambda item, *_: get(item)
+    return lambda _, place, region, resource_id: template.format(
+        partition=place.partition, account=place.account, region=region, id=resource_id
+    )
+
+
+def _region(kind: AwsKind) -> Callable[[Any, Place], str]:
+    if kind.region_path is None:
+        return lambda _, place: place.region
+    found = region_getter(kind)
+    return lambda item, place: found(item) or place.region
+
+
+def region_getter(kind: AwsKind) -> Getter:
+    """A function that returns the region an item lies in, or None where the item does not say."""
+    return compile_value(kind.region_path) if kind.region_path else lambda _: None
+
+
+def _moment(path: str | None) -> Callable[[Any], datetime | None]:
+    if path is None:
+        return lambda _: None
+    get = compile_path(path)
+
+    def moment(item: Any) -> datetime | None:
+        value = get(item)
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if value is None:
+            return None
+        aware: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return aware.astimezone(UTC)
+
+    return moment
+
+
+def _gone(kind: AwsKind) -> Callable[[Any], bool]:
+    if kind.gone is None:
+        return lambda _: False
+    get, values = compile_path(kind.gone[0]), frozenset(kind.gone[1])
+    return lambda item: get(item) in values
+
+
+def _edges(kind: AwsKind) -> Callable[[Any, Place, str, str], tuple[Edge, ...]]:
+    links = [(link, compile_list(link.path)) for link in kind.links]
+    is_account = kind.name == ACCOUNT
+
+    def edges(item: Any, place: Place, region: str, resource_id: str) -> tuple[Edge, ...]:
+        found: set[Edge] = set()
+        if region != GLOBAL:
+            found.add(Edge(EdgeType.DEFAULT, False, REGION, region))
+        elif not is_account:
+            found.add(Edge(EdgeType.DEFAULT, False, ACCOUNT, place.account))
+        for link, values in links:
+            for value in values(item):
+                if value and not (link.kind == kind.name and value == resource_id):
+                    found.update(_link_edges(link, str(value)))
+        return tuple(sorted(found))
+
+    return edges
+
+
+def _link_edges(link: Link, value: str) -> tuple[Edge, ...]:
+    default = Edge(EdgeType.DEFAULT, not link.parent, link.kind, value, link.by)
+    if link.delete is None:
+        return (default,)
+    return default, Edge(EdgeType.DELETE, link.delete == "after", link.kind, value, link.by)

@@ -1,0 +1,63 @@
+"""How the resources of a kind are read: list call, details, mapping; compiled once, run in any scope."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from botocore.session import Session
+
+from resoto_dagster.model.resource import Resource
+from resoto_dagster.providers.aws.accounts import Account
+from resoto_dagster.providers.aws.declaration import AwsKind
+from resoto_dagster.providers.aws.details import Item, Run, compile_detail
+from resoto_dagster.providers.aws.listing import Listing
+from resoto_dagster.providers.aws.mapping import compile_mapper
+from resoto_dagster.providers.aws.params import compile_params
+from resoto_dagster.providers.aws.paths import compile_path
+from resoto_dagster.providers.aws.shapes import item_members
+
+
+class Reader:
+    """Reads the resources of one kind; safe to use from many threads."""
+
+    def __init__(self, kind: AwsKind, models: Session) -> None:
+        self._kind = kind
+        self._listing = Listing(kind.api, kind.missing)
+        self._id = compile_path(kind.id)
+        self._map = compile_mapper(kind, item_members(models, kind))
+        self._details = [compile_detail(kind, detail) for detail in kind.details]
+        self._narrow = None if kind.read is None else compile_params(kind.read)
+
+    def read_all(self, account: Account, region: str, run: Run) -> list[Resource]:
+        """All resources of the kind in a region, read to the last page. Raises ProviderError.
+
+        `run` makes the calls that do not wait for each other.
+        """
+        items = self._listing.all(account.client(self._kind.service, region), run)
+        by_id = {self._id(item): item for item in items}
+        if None in by_id:
+            raise LookupError(f"{self._kind.api.operation}: an item has no {self._kind.id}")
+        return self._finish(list(by_id.values()), account, region, run)
+
+    def read_one(self, account: Account, region: str, reported: Mapping[str, Any]) -> Resource | None:
+        """One resource as `read_all` would return it; None when it is gone. Raises ProviderError."""
+        client = account.client(self._kind.service, region)
+        if self._narrow is None:
+            items = self._listing.all(client, in_turn)
+        else:
+            params = self._narrow(reported)
+            items = [] if params is None else self._listing.narrowed(client, params)
+        found = [item for item in items if str(self._id(item)) == reported["id"]]
+        return next(iter(self._finish(found[:1], account, region, in_turn)), None)
+
+    def _finish(self, items: list[Item], account: Account, region: str, run: Run) -> list[Resource]:
+        for add_detail in self._details:
+            items = add_detail(items, account, region, run)
+        place = account.place(region)
+        mapped = (self._map(item, place) for item in items)
+        return [resource for resource in mapped if resource is not None]
+
+
+def in_turn(calls: Iterable[Callable[[], None]]) -> None:
+    """Make the calls one after the other."""
+    for call in calls:
+        call()

@@ -1,0 +1,137 @@
+"""What botocore's service models say of an answer: which members there are, and how to make JSON of them."""
+
+import base64
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore import xform_name
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+from botocore.session import Session
+
+from resoto_dagster.providers.aws.declaration import AwsKind, Detail
+
+Convert = Callable[[Any], Any]
+
+
+def operation_model(session: Session, service: str, method: str) -> OperationModel:
+    """The model of a client's method. Raises LookupError when the service has no such method."""
+    model = session.get_service_model(service)
+    for name in model.operation_names:
+        if xform_name(name) == method:
+            return model.operation_model(name)
+    raise LookupError(f"{service} has no operation {method}")
+
+
+def shape_at(shape: Shape, path: str) -> Shape:
+    """The shape at a path below a shape. Raises LookupError when there is none."""
+    for part in path.split(".") if path else ():
+        name = part.removesuffix("[]")
+        if not isinstance(shape, StructureShape) or name not in shape.members:
+            raise LookupError(f"{shape.name} has no member {name}")
+        shape = shape.members[name]
+        if part.endswith("[]"):
+            if not isinstance(shape, ListShape):
+                raise LookupError(f"{path}: {name} is no list")
+            shape = shape.member
+    return shape
+
+
+def item_members(session: Session, kind: AwsKind) -> dict[str, Shape]:
+    """The members of a kind's items with all that its details add.
+
+    Raises LookupError for an operation or a path that does not exist.
+    """
+    listed = shape_at(_output(session, kind.service, kind.api.operation), kind.api.items)
+    if isinstance(listed, ListShape):
+        listed = listed.member
+    if isinstance(listed, StructureShape):
+        members = dict(listed.members)
+    else:
+        members = {scalar_member(kind.api.items): listed}
+    for detail in kind.details:
+        members |= _detail_members(session, kind, detail)
+    return members
+
+
+def scalar_member(items: str) -> str:
+    """How the one member of an item is called that the API answers as a plain value."""
+    return items.rpartition(".")[2].removesuffix("[]")
+
+
+def member_at(members: Mapping[str, Shape], path: str) -> Shape:
+    """The shape at a path of an item. Raises LookupError when there is none."""
+    first, _, rest = path.partition(".")
+    name = first.removesuffix("[]")
+    if name not in members:
+        raise LookupError(f"there is no member {name}")
+    shape = members[name]
+    if first.endswith("[]"):
+        if not isinstance(shape, ListShape):
+            raise LookupError(f"{path}: {name} is no list")
+        shape = shape.member
+    return shape_at(shape, rest)
+
+
+def converter(shape: Shape) -> Convert | None:
+    """A function that makes JSON of a parsed value: snake_case names, times as text in UTC.
+
+    None when the value can stay as it is. Keys of maps stay, since they are data.
+    """
+    return _converter(shape, {})
+
+
+def iso_utc(moment: datetime) -> str:
+    """A moment as ISO 8601 in UTC."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _output(session: Session, service: str, method: str) -> Shape:
+    shape = operation_model(session, service, method).output_shape
+    if shape is None:
+        raise LookupError(f"{service} answers nothing to {method}")
+    return shape
+
+
+def _detail_members(session: Session, kind: AwsKind, detail: Detail) -> dict[str, Shape]:
+    shape = shape_at(_output(session, detail.service or kind.service, detail.operation), detail.result or "")
+    if detail.batch > 1 and isinstance(shape, ListShape):
+        shape = shape.member
+    if detail.into:
+        return {detail.into: shape}
+    if not isinstance(shape, StructureShape):
+        raise LookupError(f"{detail.operation} answers no structure whose members could be the item's")
+    return dict(shape.members)
+
+
+def _converter(shape: Shape, known: dict[str, Convert]) -> Convert | None:
+    if isinstance(shape, StructureShape):
+        if shape.name not in known:
+            _compile_structure(shape, known)
+        return known[shape.name]
+    if isinstance(shape, ListShape):
+        element = _converter(shape.member, known)
+        return None if element is None else (lambda values: [element(value) for value in values])
+    if isinstance(shape, MapShape):
+        entry = _converter(shape.value, known)
+        return None if entry is None else (lambda value: {key: entry(inner) for key, inner in value.items()})
+    if shape.type_name == "timestamp":
+        return iso_utc
+    if shape.type_name == "blob":
+        return lambda value: base64.b64encode(value).decode()
+    return None
+
+
+def _compile_structure(shape: StructureShape, known: dict[str, Convert]) -> None:
+    table: dict[str, tuple[str, Convert | None]] = {}
+
+    def convert(value: Any) -> Any:
+        made = {}
+        for key, inner in value.items():
+            name, change = table[key]
+            made[name] = inner if change is None else change(inner)
+        return made
+
+    known[shape.name] = convert  # known before its members are, since structures may hold themselves
+    for member, member_shape in shape.members.items():
+        table[member] = (xform_name(member), _converter(member_shape, known))

@@ -1,0 +1,258 @@
+"""What of a declaration does not hold against botocore's service models."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+from botocore.session import Session
+
+from resoto_dagster.model.base_kinds import BASE_KINDS, properties_of
+from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Step, Tagging, Value
+from resoto_dagster.providers.aws.kinds import KINDS
+from resoto_dagster.providers.aws.mapping import RESERVED, property_names
+from resoto_dagster.providers.aws.shapes import item_members, member_at, operation_model, shape_at
+
+MODELS = Session()
+
+_TOKENS = {"NextToken", "NextMarker", "Marker", "NextContinuationToken", "ContinuationToken"}
+
+_NOT_TOLD = {
+    "aws_elb": {"public_ip_address"},
+    "instance_type": {"ondemand_cost", "reservations"},
+    "quota": {"quota", "usage", "quota_type"},
+    "region": {"region_in_use"},
+    "volume": {"snapshot_before_delete"},
+}
+"""Properties of base kinds that no answer of AWS holds, by kind or base kind."""
+
+
+def problems(kind: AwsKind) -> list[str]:
+    """All that is wrong with a declaration, each in one line."""
+    found: list[str] = []
+
+    def check(part: str, checks: Callable[[], Iterable[str]]) -> None:
+        try:
+            found.extend(f"{part}: {problem}" for problem in checks())
+        except LookupError as error:
+            found.append(f"{part}: {error}")
+
+    check("items", lambda: _items(kind))
+    if found:
+        return found
+    members = item_members(MODELS, kind)
+    check("bases", lambda: _bases(kind, members))
+    check("links", lambda: _links(kind, members))
+    check("reported", lambda: _of_reported(kind, members))
+    for detail in kind.details:
+        check(detail.operation, lambda detail=detail: _detail(kind, detail, members))
+    for step in kind.delete:
+        check(step.operation, lambda step=step: _step(kind, step, members))
+    if kind.tagging:
+        check("tagging", lambda: _tagging(kind, kind.tagging, members))
+    return found
+
+
+def _items(kind: AwsKind) -> Iterator[str]:
+    if not kind.description.endswith("."):
+        yield "the description is no sentence"
+    if kind.prefix.endswith("_"):
+        yield "the prefix brings its own underscore"
+    yield from _call(kind.service, kind.api, owner_paths=True)
+    members = item_members(MODELS, kind)
+    property_names(kind, members)
+    times = [path for path in (kind.ctime, kind.mtime, kind.atime) if path]
+    for path in (kind.id, kind.name_path, *times, kind.gone[0] if kind.gone else None):
+        if path:
+            member_at(members, path)
+    if kind.arn and "{" not in kind.arn:
+        member_at(members, kind.arn)
+    if kind.tags and (kind.tagging or kind.tags != "Tags"):
+        member_at(members, kind.tags)
+    for source in (*kind.properties.values(), kind.region_path):
+        if source:
+            member_at(members, _path(source))
+    yield from (f"{path} is no time" for path in times if not _is_time(member_at(members, path)))
+    yield from (f"there is no {name} to drop" for name in kind.drop if name not in members)
+
+
+def _bases(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:
+    unknown = [base for base in kind.bases if base not in BASE_KINDS]
+    if unknown:
+        yield f"no base kinds: {unknown}"
+        return
+    not_told = {name for base in (kind.name, *kind.all_bases) for name in _NOT_TOLD.get(base, ())}
+    missing = properties_of(kind.bases) - RESERVED - not_told - property_names(kind, members)
+    yield from (f"{name} is not set" for name in sorted(missing))
+
+
+def _links(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:
+    for link in kind.links:
+        shape = member_at(members, _path(link.path))
+        if link.kind not in KINDS:
+            yield f"there is no kind {link.kind}"
+        if isinstance(link.path, str) and _element(shape).type_name != "string":
+            yield f"{link.path} is no text"
+        if link.by == "arn" and link.kind in KINDS and not KINDS[link.kind].arn:
+            yield f"{link.kind} has no ARN"
+
+
+def _of_reported(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:
+    reported = property_names(kind, members) | RESERVED
+    yield from (f"changing: there is no property {name}" for name in kind.changing if name not in reported)
+    for rule in kind.held_back:
+        yield from _unreported(kind, rule.property, members)
+    if kind.read is not None:
+        operation = operation_model(MODELS, kind.service, kind.api.operation)
+        yield from _params(operation, {*kind.read, *_given(kind.api)} - _of_owner(kind.api))
+        for source in kind.read.values():
+            yield from _unreported(kind, source, members)
+
+
+def _detail(kind: AwsKind, detail: Detail, members: Mapping[str, Shape]) -> Iterator[str]:
+    operation = operation_model(MODELS, detail.service or kind.service, detail.operation)
+    yield from _params(operation, {*detail.params, *detail.const})
+    yield from _pagination(operation, None)
+    source: Mapping[str, Shape] = members
+    if detail.each:
+        source = _structure(_element(member_at(members, detail.each)))
+    for path in _paths(detail.params.values()):
+        member_at(source, path)
+    if detail.batch > 1 and detail.match is None:
+        yield "a batch needs a match"
+    if detail.batch > 1 and not any(isinstance(value, list) for value in detail.params.values()):
+        yield "a batch needs a list param"
+    if detail.everywhere and detail.batch == 1:
+        yield "only a batch is asked once for everywhere"
+    if detail.match:
+        answer = shape_at(operation.output_shape, detail.result or "")
+        shape_at(_element(answer), detail.match[0])
+        member_at(members, detail.match[1])
+
+
+def _step(kind: AwsKind, step: Step, members: Mapping[str, Shape]) -> Iterator[str]:
+    operation = operation_model(MODELS, kind.service, step.operation)
+    yield from _params(operation, {*step.params, *step.const})
+    item: Mapping[str, Shape] = {}
+    if step.each:
+        yield from _call(kind.service, step.each, owner_paths=False)
+        listed = operation_model(MODELS, kind.service, step.each.operation).output_shape
+        element = _element(shape_at(listed, step.each.items))
+        name = step.each.items.rpartition(".")[2].removesuffix("[]")
+        item = _structure(element) if isinstance(element, StructureShape) else {name: element}
+        for source in step.each.params.values():
+            yield from _unreported(kind, source, members)
+    for path in _paths(step.params.values()):
+        if path.startswith("item."):
+            member_at(item, path.removeprefix("item."))
+        else:
+            yield from _unreported(kind, path, members)
+    if step.errors:
+        shape_at(operation.output_shape, step.errors)
+
+
+def _tagging(kind: AwsKind, tagging: Tagging, members: Mapping[str, Shape]) -> Iterator[str]:
+    for source in (*tagging.params.values(), *tagging.tag_members.values()):
+        yield from _unreported(kind, source, members)
+    upsert = operation_model(MODELS, kind.service, tagging.upsert)
+    remove = operation_model(MODELS, kind.service, tagging.remove)
+    yield from _params(upsert, {*tagging.params, *tagging.const, tagging.tags})
+    keys = () if tagging.replaces else (tagging.keys,)
+    yield from _params(remove, {*tagging.params, *tagging.const, *keys})
+    tags = shape_at(upsert.input_shape, tagging.tags)
+    if isinstance(tags, MapShape) != (tagging.tags_form == "map"):
+        yield "tags_form is another one"
+    elif isinstance(tags, ListShape):
+        yield from _missing_members(tags.member, {"Key", "Value", *tagging.tag_members, *tagging.tag_const})
+    if not tagging.replaces:
+        key = _element(shape_at(remove.input_shape, tagging.keys))
+        if isinstance(key, StructureShape) != (tagging.keys_form == "objects"):
+            yield "keys_form is another one"
+        elif isinstance(key, StructureShape):
+            yield from _missing_members(key, {"Key", *tagging.tag_members, *tagging.tag_const})
+
+
+def _call(service: str, call: Call, *, owner_paths: bool) -> Iterator[str]:
+    operation = operation_model(MODELS, service, call.operation)
+    yield from _params(operation, _given(call))
+    yield from _pagination(operation, call.page_size)
+    if call.each and owner_paths:
+        yield from _call(service, call.each, owner_paths=True)
+        owner = shape_at(operation_model(MODELS, service, call.each.operation).output_shape, call.each.items)
+        for name in _of_owner(call):
+            shape_at(_element(owner), call.params[name].removeprefix("item."))
+
+
+def _given(call: Call) -> set[str]:
+    return set(call.params)
+
+
+def _of_owner(call: Call) -> set[str]:
+    return {k for k, v in call.params.items() if call.each and isinstance(v, str) and v.startswith("item.")}
+
+
+def _params(operation: OperationModel, given: set[str]) -> Iterator[str]:
+    """What is given and unknown, and what is required and not given."""
+    if operation.input_shape is None:
+        yield from (f"takes no {name}" for name in given)
+        return
+    for name in given:
+        shape_at(operation.input_shape, name)
+    top = {name.partition(".")[0] for name in given}
+    yield from (f"needs {name}" for name in operation.input_shape.required_members if name not in top)
+
+
+def _pagination(operation: OperationModel, page_size: int | None) -> Iterator[str]:
+    paginators = MODELS.get_paginator_model(operation.service_model.service_name)
+    try:
+        config: Any = paginators.get_paginator(operation.name)
+    except ValueError:
+        output: Any = operation.output_shape
+        if _TOKENS & set(output.members if output else ()):
+            yield "answers in pages, and botocore knows no paginator for it"
+        if page_size:
+            yield "has no pages, but a page_size"
+        return
+    if page_size:
+        limit = operation.input_shape.members[config["limit_key"]].metadata
+        if not limit.get("min", 1) <= page_size <= limit.get("max", page_size):
+            yield f"a page can't hold {page_size}"
+
+
+def _unreported(kind: AwsKind, source: Any, members: Mapping[str, Shape]) -> Iterator[str]:
+    reported = property_names(kind, members) | RESERVED
+    for path in _paths([source]):
+        name = path.partition(".")[0].removesuffix("[]")
+        if name not in reported:
+            yield f"{name} is not reported"
+
+
+def _missing_members(shape: Shape, names: set[str]) -> Iterator[str]:
+    yield from (f"a tag has no {name}" for name in names if name not in _structure(shape))
+
+
+def _paths(sources: Iterable[Any]) -> Iterator[str]:
+    for source in sources:
+        if isinstance(source, str):
+            yield source
+        elif isinstance(source, Mapping):
+            yield from source.values()
+        else:
+            yield from source
+
+
+def _path(source: str | Value) -> str:
+    return source if isinstance(source, str) else source.path
+
+
+def _element(shape: Shape) -> Shape:
+    return shape.member if isinstance(shape, ListShape) else shape
+
+
+def _structure(shape: Shape) -> Mapping[str, Shape]:
+    if not isinstance(shape, StructureShape):
+        raise LookupError(f"{shape.name} has no members")
+    return shape.members
+
+
+def _is_time(shape: Shape) -> bool:
+    return shape.type_name in ("timestamp", "string")

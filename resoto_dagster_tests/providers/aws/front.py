@@ -1,0 +1,162 @@
+"""A server before moto's that passes requests on, counts them, and refuses what a test wants refused."""
+
+import re
+import threading
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+_SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
+_ACTION = re.compile(r"(?:^|&)Action=(\w+)")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as far as tests tell requests apart; `action` is empty where the path says what is asked."""
+
+    method: str
+    path: str
+    body: str
+    action: str
+    region: str
+    service: str
+
+
+@dataclass
+class Rule:
+    """An answer instead of moto's, as often as `times` says (always when None)."""
+
+    applies: Callable[[Request], bool]
+    status: int
+    code: str
+    times: int | None = None
+
+
+class Front:
+    """The server; `url` is where it listens."""
+
+    def __init__(self, upstream: str) -> None:
+        self.upstream = upstream
+        self.requests: list[Request] = []
+        self.rules: list[Rule] = []
+        self.rewrites: list[Callable[[Request, bytes], bytes]] = []
+        self.lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def refuse(
+        self,
+        applies: Callable[[Request], bool],
+        status: int = 403,
+        code: str = "UnauthorizedOperation",
+        times: int | None = None,
+    ) -> None:
+        """Answer the requests for which `applies` holds with an error."""
+        self.rules.append(Rule(applies, status, code, times))
+
+    def deny(self, action: str, region: str | None = None, code: str = "UnauthorizedOperation") -> None:
+        """Refuse an action as IAM would."""
+        self.refuse(lambda asked: asked.action == action and region in (None, asked.region), code=code)
+
+    def count(self) -> Counter[str]:
+        """How often each action was asked for."""
+        return Counter(request.action for request in self.requests)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+    def rule_for(self, request: Request) -> Rule | None:
+        with self.lock:
+            self.requests.append(request)
+            for rule in self.rules:
+                if rule.times != 0 and rule.applies(request):
+                    if rule.times is not None:
+                        rule.times -= 1
+                    return rule
+        return None
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        front = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                request = self.parsed(body)
+                rule = front.rule_for(request)
+                if rule is None:
+                    status, headers, content = self.passed_on(body)
+                    for rewrite in front.rewrites:
+                        content = rewrite(request, content)
+                else:
+                    status, headers, content = rule.status, {}, _error(request, rule.code)
+                self.send_response(status)
+                for name, value in headers.items():
+                    if name.lower() not in (
+                        "content-length",
+                        "transfer-encoding",
+                        "connection",
+                        "date",
+                        "server",
+                    ):
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(content)
+
+            do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = answer
+
+            def parsed(self, body: bytes) -> Request:
+                scope = _SCOPE.search(self.headers.get("Authorization", ""))
+                text = body.decode("utf-8", "replace")
+                action = _ACTION.search(text)
+                target = self.headers.get("X-Amz-Target", "")
+                return Request(
+                    self.command,
+                    self.path,
+                    text,
+                    action[1] if action else target.rpartition(".")[2],
+                    scope["region"] if scope else "",
+                    scope["service"] if scope else "",
+                )
+
+            def passed_on(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+                asked = urllib.request.Request(
+                    front.upstream + self.path,
+                    data=body or None,
+                    headers=dict(self.headers),
+                    method=self.command,
+                )
+                try:
+                    with urllib.request.urlopen(asked, timeout=60) as answer:
+                        return answer.status, dict(answer.headers), answer.read()
+                except urllib.error.HTTPError as error:
+                    with error:
+                        return error.code, dict(error.headers), error.read()
+
+            def log_message(self, *args: object) -> None:
+                """Say nothing."""
+
+        return Handler
+
+
+def _error(request: Request, code: str) -> bytes:
+    error = f"<Error><Code>{code}</Code><Message>You are not\nauthorized.</Message></Error>"
+    if request.service == "ec2":
+        return f"<Response><Errors>{error}</Errors><RequestID>r-1</RequestID></Response>".encode()
+    if request.service == "s3":
+        return error.encode()
+    return f"<ErrorResponse>{error}<RequestId>r-1</RequestId></ErrorResponse>".encode()

@@ -1,0 +1,113 @@
+"""Stacks, from the API's answer to their deletion."""
+
+import json
+
+import pytest
+
+from resoto_dagster.providers.aws.kinds import KINDS
+from resoto_dagster.providers.base import ProviderError
+from resoto_dagster_tests.providers.aws.answers import map_item
+from resoto_dagster_tests.providers.aws.harness import REGION, belongs_to, stored, uses
+
+TEMPLATE = {
+    "Description": "a site",
+    "Parameters": {"Size": {"Type": "String"}},
+    "Resources": {
+        "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "stacked"}},
+        "Network": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+        "Role": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {"RoleName": "stacked", "AssumeRolePolicyDocument": {"Statement": []}},
+        },
+        "Topic": {"Type": "AWS::SNS::Topic"},
+    },
+    "Outputs": {"Bucket": {"Value": {"Ref": "Bucket"}}},
+}
+
+
+@pytest.fixture
+def site(client):
+    """The id of a stack with four resources."""
+    answer = client("cloudformation").create_stack(
+        StackName="site",
+        TemplateBody=json.dumps(TEMPLATE),
+        Parameters=[{"ParameterKey": "Size", "ParameterValue": "small"}],
+        Tags=[{"Key": "owner", "Value": "web"}],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    return answer["StackId"]
+
+
+def test_properties_and_edges(site, client, collect_kind):
+    resources = client("cloudformation").list_stack_resources(StackName="site")["StackResourceSummaries"]
+    network = next(
+        resource["PhysicalResourceId"] for resource in resources if resource["LogicalResourceId"] == "Network"
+    )
+
+    (stack,) = collect_kind("aws_cloudformation_stack")
+
+    assert (stack.id, stack.name, stack.region, stack.tags) == (site, "site", REGION, {"owner": "web"})
+    assert stack.ctime is not None
+    properties = stack.properties
+    assert properties["stack_status"] == "CREATE_COMPLETE"
+    assert properties["stack_parameters"] == {"Size": "small"}
+    assert properties["description"] == "a site"
+    assert properties["stack_nested"] is False
+    assert properties["stack_outputs"][0]["output_value"] == "stacked"
+    assert set(stack.edges) == {
+        belongs_to("aws_region", REGION),
+        uses("aws_s3_bucket", "stacked"),
+        uses("aws_vpc", network),
+        uses("aws_iam_role", "stacked", "name"),
+    }
+
+
+def test_is_read_and_deleted(site, collect_kind, session):
+    (stack,) = collect_kind("aws_cloudformation_stack")
+    known = stored(stack)
+    assert session.read(known) == stack
+    assert session.held_back(known) is None
+
+    session.delete(known)
+
+    assert session.read(known) is None
+    assert collect_kind("aws_cloudformation_stack") == []
+    session.delete(known)  # what is gone already is no error
+
+
+def test_a_stack_inside_another_goes_with_it(session):
+    inner = map_item(
+        "aws_cloudformation_stack",
+        {"StackId": "arn:inner", "StackName": "inner", "ParentId": "arn:outer", "RootId": "arn:outer"},
+    )
+
+    assert inner.properties["stack_nested"] is True
+    assert inner.properties["stack_parent_id"] == "arn:outer"
+    assert session.held_back(stored(inner)) == "it goes with the stack that it is nested in"
+
+
+def test_what_a_stack_has_already_deleted_is_not_linked():
+    def resource(name, status):
+        return {
+            "LogicalResourceId": name,
+            "PhysicalResourceId": name,
+            "ResourceType": "AWS::EC2::VPC",
+            "ResourceStatus": status,
+        }
+
+    unborn = {"LogicalResourceId": "x", "ResourceType": "AWS::EC2::VPC", "ResourceStatus": "CREATE_FAILED"}
+    resources = [resource("vpc-1", "UPDATE_COMPLETE"), resource("vpc-2", "DELETE_COMPLETE"), unborn]
+
+    stack = map_item(
+        "aws_cloudformation_stack", {"StackId": "arn:one", "StackName": "one", "Resources": resources}
+    )
+
+    assert {edge.value for edge in stack.edges if edge.kind == "aws_vpc"} == {"vpc-1"}
+
+
+def test_its_tags_are_left_to_its_template(site, collect_kind, session):
+    (stack,) = collect_kind("aws_cloudformation_stack")
+
+    assert not KINDS["aws_cloudformation_stack"].taggable
+    with pytest.raises(ProviderError, match="can't be changed"):
+        session.update_tags(stored(stack), {"owner": "ops"}, [])

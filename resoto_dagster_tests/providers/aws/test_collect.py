@@ -1,0 +1,217 @@
+"""A collect: what is announced, what fails, and what a failure leaves alone."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from resoto_dagster.model.resource import Scope
+from resoto_dagster.providers.aws.kinds import KINDS
+from resoto_dagster.providers.aws.session import AwsSession
+from resoto_dagster.providers.aws.settings import AwsSettings
+from resoto_dagster.providers.base import ProviderSession
+from resoto_dagster_tests.providers.aws.front import Front
+from resoto_dagster_tests.providers.aws.harness import (
+    ACCOUNT,
+    OTHER_ACCOUNT,
+    OTHER_REGION,
+    REGION,
+    RecordingSink,
+    belongs_to,
+)
+
+Client = Callable[..., Any]
+Open = Callable[..., ProviderSession]
+
+BOTH = [{"id": ACCOUNT}, {"id": OTHER_ACCOUNT, "role": "resoto"}]
+
+
+def collected(session: ProviderSession, *kinds: str) -> RecordingSink:
+    sink = RecordingSink()
+    session.collect(kinds, sink)
+    assert set(sink.found) | set(sink.failures) == set(sink.announced)
+    return sink
+
+
+def make_volume(client: Any, **more: Any) -> str:
+    volume_id: str = client.create_volume(AvailabilityZone=f"{client.meta.region_name}a", Size=8, **more)[
+        "VolumeId"
+    ]
+    return volume_id
+
+
+def make_instances(client: Any, count: int) -> list[str]:
+    made = client.run_instances(
+        ImageId="ami-12345678", InstanceType="t3.micro", MinCount=count, MaxCount=count
+    )
+    return [instance["InstanceId"] for instance in made["Instances"]]
+
+
+def test_every_account_and_region_is_a_scope_of_its_own(client: Client, open_session: Open) -> None:
+    made = {
+        (account, region): make_volume(client("ec2", region, account))
+        for account in (ACCOUNT, OTHER_ACCOUNT)
+        for region in (REGION, OTHER_REGION)
+    }
+    sink = collected(
+        open_session(accounts=BOTH, regions=[REGION, OTHER_REGION]), "aws_ec2_volume", "aws_account"
+    )
+    assert sink.accounts == [ACCOUNT, OTHER_ACCOUNT]
+    assert set(sink.announced) == {
+        *(Scope("aws", account, region, "aws_ec2_volume") for account, region in made),
+        *(Scope("aws", account, "global", "aws_account") for account in (ACCOUNT, OTHER_ACCOUNT)),
+    }
+    assert not sink.failures
+    for (account, region), volume_id in made.items():
+        (volume,) = sink.found[Scope("aws", account, region, "aws_ec2_volume")]
+        assert (volume.id, volume.region) == (volume_id, region)
+        assert volume.properties["arn"] == f"arn:aws:ec2:{region}:{account}:volume/{volume_id}"
+        assert volume.edges == (belongs_to("aws_region", region),)
+
+
+def test_no_accounts_means_none(open_session: Open) -> None:
+    sink = collected(open_session(accounts=[]), "aws_ec2_volume")
+    assert (sink.accounts, sink.announced, sink.account_failures) == ([], [], {})
+
+
+def test_an_empty_scope_is_collected(open_session: Open) -> None:
+    sink = collected(open_session(), "aws_ec2_volume")
+    assert sink.found == {Scope("aws", ACCOUNT, REGION, "aws_ec2_volume"): []}
+
+
+def test_a_refused_list_call_fails_its_scope_alone(client: Client, open_session: Open, front: Front) -> None:
+    volume_id = make_volume(client("ec2", REGION))
+    front.deny("DescribeVolumes", region=OTHER_REGION)
+    sink = collected(open_session(regions=[REGION, OTHER_REGION]), "aws_ec2_volume", "aws_vpc")
+    assert sink.failures == {
+        Scope("aws", ACCOUNT, OTHER_REGION, "aws_ec2_volume"): "UnauthorizedOperation: ec2:DescribeVolumes"
+    }
+    assert [volume.id for volume in sink.of_kind("aws_ec2_volume")] == [volume_id]
+    assert len(sink.of_kind("aws_vpc")) == 2
+
+
+def test_a_refused_detail_call_fails_the_scope(client: Client, open_session: Open, front: Front) -> None:
+    make_instances(client("ec2"), 1)
+    front.deny("DescribeInstanceTypes")
+    sink = collected(open_session(), "aws_ec2_instance", "aws_vpc")
+    assert list(sink.failures.values()) == ["UnauthorizedOperation: ec2:DescribeInstanceTypes"]
+    assert [scope.kind for scope in sink.failures] == ["aws_ec2_instance"]
+    assert [scope.kind for scope in sink.found] == ["aws_vpc"]
+
+
+def test_a_refused_tag_call_does_not_look_like_missing_tags(
+    client: Client, open_session: Open, front: Front
+) -> None:
+    client("elb").create_load_balancer(
+        LoadBalancerName="web",
+        Listeners=[{"Protocol": "tcp", "LoadBalancerPort": 80, "InstancePort": 80}],
+        AvailabilityZones=[f"{REGION}a"],
+        Tags=[{"Key": "owner", "Value": "me"}],
+    )
+    front.deny("DescribeTags", code="AccessDenied")
+    sink = collected(open_session(), "aws_elb")
+    assert not sink.found
+    assert list(sink.failures.values()) == ["AccessDenied: elasticloadbalancing:DescribeTags"]
+
+
+@pytest.mark.parametrize("last_page_fails", [False, True])
+def test_a_scope_counts_when_it_was_read_to_its_last_page(
+    client: Client, front: Front, last_page_fails: bool
+) -> None:
+    made = [instance for _ in range(12) for instance in make_instances(client("ec2"), 1)]
+    if last_page_fails:
+        front.refuse(lambda asked: asked.action == "DescribeInstances" and "NextToken=" in asked.body)
+    kind = KINDS["aws_ec2_instance"]
+    paged = replace(kind, api=replace(kind.api, page_size=5))
+    session = AwsSession(AwsSettings(regions=[REGION]), {paged.name: paged})
+    try:
+        sink = collected(session, paged.name)
+    finally:
+        session.close()
+    assert front.count()["DescribeInstances"] == (2 if last_page_fails else 3)
+    if last_page_fails:
+        assert list(sink.failures.values()) == ["UnauthorizedOperation: ec2:DescribeInstances"]
+    else:
+        assert [instance.id for instance in sink.of_kind(paged.name)] == sorted(made)
+
+
+def test_a_failure_other_than_a_refusal_is_told_in_one_line(open_session: Open, front: Front) -> None:
+    front.refuse(lambda asked: asked.action == "DescribeVpcs", status=400, code="InvalidParameterValue")
+    sink = collected(open_session(), "aws_vpc")
+    assert list(sink.failures.values()) == [
+        "InvalidParameterValue: ec2:DescribeVpcs: You are not authorized."
+    ]
+
+
+def test_a_throttled_call_is_made_again(open_session: Open, front: Front) -> None:
+    front.refuse(
+        lambda asked: asked.action == "DescribeVpcs", status=503, code="RequestLimitExceeded", times=2
+    )
+    sink = collected(open_session(), "aws_vpc")
+    assert not sink.failures
+    assert front.count()["DescribeVpcs"] == 3
+
+
+def test_what_holds_everywhere_is_asked_once(client: Client, open_session: Open, front: Front) -> None:
+    for region in (REGION, OTHER_REGION):
+        make_instances(client("ec2", region), 3)
+    sink = collected(open_session(regions=[REGION, OTHER_REGION]), "aws_ec2_instance")
+    instances = sink.of_kind("aws_ec2_instance")
+    assert len(instances) == 6
+    assert {instance.properties["instance_cores"] for instance in instances} == {2}
+    assert front.count()["DescribeInstanceTypes"] == 1
+
+
+def test_what_went_after_it_was_listed_is_left_out(client: Client, open_session: Open, front: Front) -> None:
+    for name in ("stays", "goes"):
+        client("s3").create_bucket(Bucket=name)
+    front.refuse(
+        lambda asked: asked.path.startswith("/goes") and "tagging" in asked.path,
+        status=404,
+        code="NoSuchBucket",
+    )
+    sink = collected(open_session(), "aws_s3_bucket")
+    assert not sink.failures
+    assert [bucket.id for bucket in sink.of_kind("aws_s3_bucket")] == ["stays"]
+
+
+def test_what_the_sink_raises_ends_the_collect(open_session: Open) -> None:
+    class Broken(RecordingSink):
+        def collected(self, scope: Scope, resources: Any) -> None:
+            raise ConnectionError("the inventory is gone")
+
+    with pytest.raises(ConnectionError, match="the inventory is gone"):
+        open_session().collect(["aws_vpc", "aws_ec2_volume"], Broken())
+
+
+def test_a_mistake_in_one_kind_fails_its_scopes_alone(aws_env: str, caplog: pytest.LogCaptureFixture) -> None:
+    broken = replace(KINDS["aws_ec2_subnet"], id="Subnet")
+    session = AwsSession(
+        AwsSettings(regions=[REGION]), {"aws_ec2_subnet": broken, "aws_vpc": KINDS["aws_vpc"]}
+    )
+    try:
+        sink = collected(session, "aws_ec2_subnet", "aws_vpc")
+    finally:
+        session.close()
+    assert [scope.kind for scope in sink.found] == ["aws_vpc"]
+    assert list(sink.failures.values()) == ["LookupError: describe_subnets: an item has no Subnet"]
+    assert "aws_ec2_subnet could not be read" in caplog.text
+
+
+def test_scopes_that_wait_for_details_do_not_keep_them_from_running(
+    client: Client, open_session: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resoto_dagster.providers.aws.collect.CONNECTIONS", 2)  # one thread of each sort
+    for region in (REGION, OTHER_REGION):
+        make_instances(client("ec2", region), 1)
+    client("s3").create_bucket(Bucket="bucket")
+    sink = collected(
+        open_session(regions=[REGION, OTHER_REGION]),
+        "aws_ec2_instance",
+        "aws_ec2_instance_type",
+        "aws_s3_bucket",
+        "aws_account",
+    )
+    assert not sink.failures
+    assert len(sink.found) == 6

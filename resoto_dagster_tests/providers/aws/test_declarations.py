@@ -1,0 +1,96 @@
+"""Every declaration holds against botocore's service models: nothing in it is misspelt or made up."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from graphlib import TopologicalSorter
+from typing import Any
+
+import pytest
+
+from resoto_dagster.providers.aws.declaration import Call, Detail, HeldBack, Link, Step, Tagging
+from resoto_dagster.providers.aws.kinds import KINDS, by_name
+from resoto_dagster_tests.providers.aws.contract import problems
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_declaration_holds(name: str) -> None:
+    assert problems(KINDS[name]) == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "problem"),
+    [
+        (
+            {"api": Call(operation="describe_disks", items="Volumes")},
+            "items: ec2 has no operation describe_disks",
+        ),
+        ({"api": Call(operation="describe_volumes", items="Disks")}, "has no member Disks"),
+        ({"api": Call(operation="describe_volumes", items="Volumes", params={"Of": 1})}, "has no member Of"),
+        ({"id": "DiskId"}, "there is no member DiskId"),
+        ({"ctime": "Size"}, "Size is no time"),
+        ({"drop": ("Disk",)}, "there is no Disk to drop"),
+        ({"properties": {"volume_status": "Status"}}, "there is no member Status"),
+        ({"properties": {}}, "bases: volume_status is not set"),
+        ({"bases": ("disk",)}, "no base kinds: ['disk']"),
+        ({"prefix": "snapshot"}, "volume_size is not set"),
+        ({"links": (Link(kind="aws_disk", path="VolumeId"),)}, "there is no kind aws_disk"),
+        ({"links": (Link(kind="aws_vpc", path="Attachments[].Vpc"),)}, "has no member Vpc"),
+        ({"read": {"VolumeIds": ["volume"]}}, "volume is not reported"),
+        ({"read": {"Volumes": ["id"]}}, "has no member Volumes"),
+        ({"changing": ("volume_mood",)}, "there is no property volume_mood"),
+        ({"held_back": (HeldBack("volume_mood", (1,), ""),)}, "volume_mood is not reported"),
+        ({"delete": (Step(operation="delete_volume", params={}),)}, "delete_volume: needs VolumeId"),
+        (
+            {"delete": (Step(operation="delete_volume", params={"VolumeId": "volume"}),)},
+            "volume is not reported",
+        ),
+        (
+            {"delete": (Step(operation="remove_volume", params={"VolumeId": "id"}),)},
+            "no operation remove_volume",
+        ),
+        (
+            {
+                "details": (
+                    Detail(operation="describe_volume_status", params={"VolumeIds": ["Id"]}, into="S"),
+                )
+            },
+            "there is no member Id",
+        ),
+        (
+            {"tagging": Tagging(upsert="create_tags", remove="delete_tags", params={"Resources": ["id"]})},
+            "has no member TagKeys",
+        ),
+        (
+            {
+                "tagging": Tagging(
+                    upsert="create_tags", remove="delete_tags", params={"Resources": ["id"]}, keys="Tags"
+                )
+            },
+            "keys_form is another one",
+        ),
+    ],
+)
+def test_what_does_not_hold_is_found(broken: dict[str, Any], problem: str) -> None:
+    found = problems(replace(KINDS["aws_ec2_volume"], **broken))
+    assert any(problem in line for line in found), found
+
+
+def test_a_kind_is_declared_once() -> None:
+    volume = KINDS["aws_ec2_volume"]
+    with pytest.raises(ValueError, match="aws_ec2_volume is declared twice"):
+        by_name([volume, replace(volume, description="Another one.")])
+
+
+def test_kinds_belong_to_each_other_without_circles() -> None:
+    order = list(TopologicalSorter({kind.name: kind.parents for kind in KINDS.values()}).static_order())
+    assert order[0] == "aws_account"
+    assert set(order) == set(KINDS)
+
+
+def test_declarations_load_without_botocore() -> None:
+    code = (
+        "import sys; from resoto_dagster.providers.aws import provider; assert provider.kinds; "
+        "sys.exit(any(name.startswith('boto') for name in sys.modules))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,0 +1,201 @@
+"""Networks and what they are made of: as moto has them, value by value."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from resoto_dagster.providers.base import ProviderSession
+from resoto_dagster_tests.providers.aws.harness import (
+    ACCOUNT,
+    REGION,
+    belongs_to,
+    goes_after,
+    goes_before,
+    stored,
+    uses,
+)
+
+Client = Callable[..., Any]
+Collect = Callable[..., list[Any]]
+
+IN_REGION = belongs_to("aws_region", REGION)
+
+
+@pytest.fixture
+def network(client: Client) -> str:
+    """A network of one's own, beside the default one."""
+    vpc_id: str = client("ec2").create_vpc(
+        CidrBlock="10.1.0.0/16",
+        TagSpecifications=[{"ResourceType": "vpc", "Tags": [{"Key": "Name", "Value": "lab"}]}],
+    )["Vpc"]["VpcId"]
+    return vpc_id
+
+
+@pytest.fixture
+def subnet(client: Client, network: str) -> str:
+    subnet_id: str = client("ec2").create_subnet(VpcId=network, CidrBlock="10.1.1.0/24")["Subnet"]["SubnetId"]
+    return subnet_id
+
+
+def only(resources: list[Any], resource_id: str) -> Any:
+    return next(resource for resource in resources if resource.id == resource_id)
+
+
+def test_vpc(network: str, collect_kind: Collect) -> None:
+    found = only(collect_kind("aws_vpc"), network)
+    assert (found.name, found.tags) == ("lab", {"Name": "lab"})
+    assert found.properties["cidr_blocks"] == ["10.1.0.0/16"]
+    assert found.properties["vpc_cidr_block"] == "10.1.0.0/16"
+    assert found.properties["vpc_is_default"] is False
+    assert found.properties["vpc_cidr_block_association_set"][0]["cidr_block"] == "10.1.0.0/16"
+    assert found.properties["arn"] == f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc/{network}"
+    assert found.edges == (IN_REGION,)
+
+
+def test_subnet(network: str, subnet: str, collect_kind: Collect) -> None:
+    found = only(collect_kind("aws_ec2_subnet"), subnet)
+    assert found.properties["cidr_block"] == "10.1.1.0/24"
+    assert found.properties["subnet_cidr_block"] == "10.1.1.0/24"
+    assert found.properties["subnet_available_ip_address_count"] == 251
+    assert found.properties["subnet_vpc_id"] == network
+    assert found.properties["arn"] == f"arn:aws:ec2:{REGION}:{ACCOUNT}:subnet/{subnet}"
+    assert set(found.edges) == {IN_REGION, belongs_to("aws_vpc", network), goes_before("aws_vpc", network)}
+
+
+def test_security_groups_go_before_those_their_rules_name(
+    network: str, client: Client, collect_kind: Collect, session: ProviderSession
+) -> None:
+    ec2 = client("ec2")
+    web, database = (
+        ec2.create_security_group(GroupName=name, Description=f"of {name}", VpcId=network)["GroupId"]
+        for name in ("web", "database")
+    )
+    for source in (web, database):
+        ec2.authorize_security_group_ingress(
+            GroupId=database,
+            IpPermissions=[
+                {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2, "UserIdGroupPairs": [{"GroupId": source}]}
+            ],
+        )
+    groups = {group.id: group for group in collect_kind("aws_ec2_security_group")}
+    assert (groups[database].name, groups[database].properties["description"]) == ("database", "of database")
+    assert groups[database].properties["group_ip_permissions"][0]["from_port"] == 1
+    in_network = {IN_REGION, belongs_to("aws_vpc", network), goes_before("aws_vpc", network)}
+    assert set(groups[web].edges) == in_network
+    assert set(groups[database].edges) == in_network | {
+        uses("aws_ec2_security_group", web),
+        goes_before("aws_ec2_security_group", web),
+    }, "that its own rules name it keeps no group"
+    assert session.held_back(stored(groups[web])) is None
+    default = next(group for group in groups.values() if group.name == "default")
+    assert session.held_back(stored(default)) == "a network's default group goes with the network"
+
+
+def test_route_table(
+    network: str, subnet: str, client: Client, collect_kind: Collect, session: ProviderSession
+) -> None:
+    ec2 = client("ec2")
+    made = ec2.create_route_table(VpcId=network)["RouteTable"]["RouteTableId"]
+    ec2.associate_route_table(RouteTableId=made, SubnetId=subnet)
+    tables = {table.id: table for table in collect_kind("aws_ec2_route_table")}
+    assert tables[made].properties["route_table_associations"][0]["subnet_id"] == subnet
+    assert tables[made].properties["route_table_routes"][0]["destination_cidr_block"] == "10.1.0.0/16"
+    assert tables[made].properties["owner_id"] == ACCOUNT
+    assert set(tables[made].edges) == {
+        IN_REGION,
+        belongs_to("aws_vpc", network),
+        goes_before("aws_vpc", network),
+    }
+    assert session.held_back(stored(tables[made])) is None
+    main = [table for table in tables.values() if table.id != made]
+    assert {session.held_back(stored(table)) for table in main} == {
+        "a network's main route table goes with the network"
+    }
+
+    assert len(session.delete(stored(tables[made])).request_ids) == 2
+    assert session.read(stored(tables[made])) is None
+
+
+def test_internet_gateway(
+    network: str, client: Client, collect_kind: Collect, session: ProviderSession
+) -> None:
+    ec2 = client("ec2")
+    made = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=made, VpcId=network)
+    found = only(collect_kind("aws_ec2_internet_gateway"), made)
+    assert found.properties["gateway_attachments"] == [{"state": "available", "vpc_id": network}]
+    assert set(found.edges) == {IN_REGION, belongs_to("aws_vpc", network), goes_before("aws_vpc", network)}
+
+    assert len(session.delete(stored(found)).request_ids) == 2
+    assert session.read(stored(found)) is None
+
+
+def test_nat_gateway(
+    network: str, subnet: str, client: Client, collect_kind: Collect, session: ProviderSession
+) -> None:
+    ec2 = client("ec2")
+    address = ec2.allocate_address(Domain="vpc")
+    made = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address["AllocationId"])["NatGateway"]
+    (found,) = collect_kind("aws_ec2_nat_gateway")
+    assert found.ctime == made["CreateTime"]
+    assert found.properties["nat_state"] == "available"
+    assert found.properties["nat_gateway_addresses"][0]["allocation_id"] == address["AllocationId"]
+    assert {
+        uses("aws_vpc", network),
+        goes_before("aws_vpc", network),
+        uses("aws_ec2_subnet", subnet),
+        goes_before("aws_ec2_subnet", subnet),
+        uses("aws_ec2_elastic_ip", address["PublicIp"]),
+        goes_before("aws_ec2_elastic_ip", address["PublicIp"]),
+    } < set(found.edges)
+    (interface,) = collect_kind("aws_ec2_network_interface")
+    assert uses("aws_ec2_network_interface", interface.id) in found.edges
+
+    assert len(session.delete(stored(found)).request_ids) == 1
+    assert session.read(stored(found)) is None
+    assert collect_kind("aws_ec2_nat_gateway") == []
+
+
+def test_network_acl(
+    network: str, subnet: str, client: Client, collect_kind: Collect, session: ProviderSession
+) -> None:
+    ec2 = client("ec2")
+    made = ec2.create_network_acl(VpcId=network)["NetworkAcl"]["NetworkAclId"]
+    acls = {acl.id: acl for acl in collect_kind("aws_ec2_network_acl")}
+    default = next(
+        acl for acl in acls.values() if belongs_to("aws_vpc", network) in acl.edges and acl.id != made
+    )
+    assert set(default.edges) == {
+        IN_REGION,
+        belongs_to("aws_vpc", network),
+        goes_before("aws_vpc", network),
+        uses("aws_ec2_subnet", subnet),
+        goes_after("aws_ec2_subnet", subnet),
+    }
+    assert default.properties["is_default"] is True
+    assert session.held_back(stored(default)) == "a network's default ACL goes with the network"
+    assert acls[made].properties["is_default"] is False
+    assert acls[made].properties["owner_id"] == ACCOUNT
+    assert session.held_back(stored(acls[made])) is None
+
+    assert len(session.delete(stored(acls[made])).request_ids) == 1
+    assert session.read(stored(acls[made])) is None
+
+
+def test_read_tag_and_delete(
+    network: str, subnet: str, client: Client, collect_kind: Collect, session: ProviderSession
+) -> None:
+    group = client("ec2").create_security_group(GroupName="g", Description="d", VpcId=network)["GroupId"]
+    made = {"aws_ec2_security_group": group, "aws_ec2_subnet": subnet, "aws_vpc": network}
+    for kind, resource_id in made.items():
+        found = only(collect_kind(kind), resource_id)
+        known = stored(found)
+        assert session.read(known) == found
+        session.update_tags(known, {"owner": "me"}, ["Name"])
+        changed = session.read(known)
+        assert changed is not None
+        assert changed.tags == {"owner": "me"}
+        assert len(session.delete(known).request_ids) == 1
+        assert session.read(known) is None
+        session.delete(known)  # gone already is no error
