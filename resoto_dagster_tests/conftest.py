@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from resoto_dagster import embedded_postgres
 from resoto_dagster.database import inventory_engine
 from resoto_dagster.inventory.schema import migrate
 
@@ -20,6 +21,7 @@ def resoto_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         del os.environ[name]
     os.environ["RESOTO_HOME"] = str(home)
     yield home
+    embedded_postgres.discard(home)
     del os.environ["RESOTO_HOME"]
     os.environ.update(kept)
 

@@ -61,7 +61,9 @@ def outcomes(connection: Connection, plan_id: int) -> Mapping[uuid.UUID, tuple[O
 def answered(connection: Connection, plan_id: int) -> frozenset[uuid.UUID]:
     """The resources whose deletion the API has accepted."""
     rows = connection.execute(
-        text("SELECT DISTINCT node_id FROM inventory.journal WHERE plan_id = :plan_id AND event = 'answered'"),
+        text(
+            "SELECT DISTINCT node_id FROM inventory.journal WHERE plan_id = :plan_id AND event = 'answered'"
+        ),
         {"plan_id": plan_id},
     )
     return frozenset(rows.scalars())

@@ -7,11 +7,11 @@ import contextlib
 import hashlib
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, Protocol
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, text
@@ -25,13 +25,23 @@ from resoto_dagster.model.resource import Scope, StoredResource
 SMALL = 10
 """From how many deletions in one scope on their share of the scope counts."""
 
-HeldBack = Callable[[StoredResource], str | None]
-"""Why the provider does not delete a resource by itself, or None."""
+
+class DeletionRules(Protocol):
+    """What a provider knows of its deletions; a `ProviderSession` is one."""
+
+    def held_back(self, resource: StoredResource) -> str | None:
+        """Why the provider does not delete a resource by itself, or None."""
+
+    def goes_along(self, resource: StoredResource) -> bool:
+        """Whether a resource is deleted along with what it belongs to."""
 
 
 @dataclass(slots=True)
 class PlanItem:
-    """A marked resource: in a wave, or kept for a reason."""
+    """A marked resource: in a wave, or kept for a reason.
+
+    `takes_along` are the kinds and ids of what belongs to it, is not marked, and goes with it all the same.
+    """
 
     resource: StoredResource
     account_name: str | None
@@ -43,6 +53,7 @@ class PlanItem:
     wave: int | None = None
     waits_for: set[uuid.UUID] = field(default_factory=set)
     fingerprint: bytes = b""
+    takes_along: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +108,7 @@ def make_plan(
     connection: Connection,
     settings: CleanupSettings,
     kinds: Mapping[str, Kind],
-    held_back: HeldBack,
+    rules: DeletionRules,
     root_run_id: str,
     run_id: str,
     notes: Iterable[str] = (),
@@ -118,11 +129,11 @@ def make_plan(
         item.fingerprint = reported_fingerprint(row.reported, unsettled)
         item.kept = _why_kept(row, settings, root_run_id if collected else None)
         if item.kept is None:
-            item.kept = held_back(resource)
+            item.kept = rules.held_back(resource)
         items[row.node_id] = item
     for node, what in _unknown_dependants(connection, items):
         items[node].kept = items[node].kept or f"{what} needs it, and is not in the inventory"
-    _settle(items, _dependants(connection, items), held_back)
+    _settle(items, _dependants(connection, items), rules)
     ordered = sorted(items.values(), key=lambda item: (item.wave is None, item.wave or 0, str(item.resource)))
     held = _over_budget(connection, settings.budget, [item for item in ordered if item.wave is not None])
     return _write(connection, ordered, held, tuple(notes), root_run_id, run_id)
@@ -146,34 +157,38 @@ def _why_kept(row: Any, settings: CleanupSettings, collected_by: str | None) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Dependant:
-    """Something in the inventory that must be gone before another resource."""
+    """Something in the inventory that belongs to another resource, or even must be gone before it."""
 
     resource: StoredResource
+    first: bool
     protected: bool
 
 
 def _dependants(
     connection: Connection, items: Mapping[uuid.UUID, PlanItem]
 ) -> dict[uuid.UUID, list[_Dependant]]:
-    """For every item all there is in the inventory that must be gone before it."""
+    """For every item all there is in the inventory that belongs to it or must be gone before it."""
     rows = connection.execute(
         text(
             """
-            SELECT DISTINCT e.src, r.node_id, s.provider, s.account, s.region, r.kind, r.id, r.name,
-                r.reported,
+            SELECT e.src, r.node_id, s.provider, s.account, s.region, r.kind, r.id, r.name, r.reported,
+                e.first,
                 EXISTS (SELECT FROM inventory.marks m WHERE m.node_id = r.node_id AND m.mark = 'protected')
-            FROM inventory.edges e
+            FROM (
+                SELECT src, dst, bool_or(type = 'delete') AS first FROM inventory.edges
+                WHERE src = ANY (:nodes) AND dst <> src GROUP BY src, dst
+            ) e
             JOIN inventory.resources r ON r.node_id = e.dst
             JOIN inventory.scopes s ON s.scope_id = r.scope_id
-            WHERE e.type = 'delete' AND e.src = ANY (:nodes) AND e.dst <> e.src
+            ORDER BY s.provider, s.account, s.region, r.kind, r.id
             """
         ),
         {"nodes": list(items)},
     )
     found: dict[uuid.UUID, list[_Dependant]] = {}
-    for src, node, provider, account, region, kind, id_, name, reported, protected in rows:
+    for src, node, provider, account, region, kind, id_, name, reported, first, protected in rows:
         resource = StoredResource(node, Scope(provider, account, region, kind), id_, name, reported)
-        found.setdefault(src, []).append(_Dependant(resource, protected))
+        found.setdefault(src, []).append(_Dependant(resource, first, protected))
     return found
 
 
@@ -197,7 +212,7 @@ def _unknown_dependants(
 def _settle(
     items: Mapping[uuid.UUID, PlanItem],
     dependants: Mapping[uuid.UUID, list[_Dependant]],
-    held_back: HeldBack,
+    rules: DeletionRules,
 ) -> None:
     """Keep what something that stays still needs; put the rest into waves, dependants first."""
     above: dict[uuid.UUID, list[uuid.UUID]] = {}
@@ -206,9 +221,14 @@ def _settle(
             resource = dependant.resource
             planned = items.get(resource.node_id)
             if planned is not None and planned.kept is None:
-                item.waits_for.add(resource.node_id)
-                above.setdefault(resource.node_id, []).append(node)
-            elif dependant.protected or held_back(resource) is None:
+                if dependant.first:
+                    item.waits_for.add(resource.node_id)
+                    above.setdefault(resource.node_id, []).append(node)
+            elif rules.goes_along(resource):
+                if dependant.protected:
+                    item.kept = item.kept or f"{_short(resource)} would go along, and is protected"
+                item.takes_along.append((resource.scope.kind, resource.id))
+            elif dependant.first:
                 item.kept = item.kept or f"{_short(resource)} stays and still needs it"
     stays = [node for node, item in items.items() if item.kept is not None]
     while stays:
@@ -274,7 +294,7 @@ def _over_budget(connection: Connection, budget: BudgetSettings, going: Sequence
 
 _ITEM_COLUMNS = (
     "plan_id, position, node_id, provider, account, account_name, scope_region, region, kind, id, name, "
-    "reason, author, born, wave, kept, waits_for, fingerprint, reported"
+    "reason, author, born, wave, kept, waits_for, takes_along, fingerprint, reported"
 )
 
 
@@ -283,7 +303,7 @@ def _hash(items: Sequence[PlanItem]) -> bytes:
     for item in items:
         waits_for = sorted(node.hex for node in item.waits_for)
         parts = (item.resource.node_id.hex, item.reason, item.author, item.wave, item.kept, waits_for)
-        digest.update(repr((*parts, item.fingerprint)).encode())
+        digest.update(repr((*parts, item.takes_along, item.fingerprint)).encode())
     return digest.digest()
 
 
@@ -322,7 +342,12 @@ def _write(
             identity = (resource.node_id, scope.provider, scope.account, item.account_name, scope.region)
             named = (item.region, scope.kind, resource.id, resource.name)
             why = (item.reason, item.author, item.born, item.wave, item.kept)
-            rest = (sorted(item.waits_for), item.fingerprint, Jsonb(resource.reported))
+            rest = (
+                sorted(item.waits_for),
+                Jsonb(item.takes_along),
+                item.fingerprint,
+                Jsonb(resource.reported),
+            )
             copy.write_row((plan_id, position, *identity, *named, *why, *rest))
     return Plan(plan_id, root_run_id, run_id, now, digest.hex(), held, notes, tuple(items))
 
@@ -372,4 +397,5 @@ def _item(row: Any) -> PlanItem:
         row.wave,
         set(row.waits_for),
         row.fingerprint,
+        [(kind, id_) for kind, id_ in row.takes_along],
     )

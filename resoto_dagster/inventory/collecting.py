@@ -109,7 +109,8 @@ class InventorySink:
             connection.execute(
                 text(
                     """
-                    INSERT INTO inventory.scopes (provider, account, region, kind, state, run_id, attempted_at)
+                    INSERT INTO inventory.scopes
+                        (provider, account, region, kind, state, run_id, attempted_at)
                     VALUES (:provider, :account, :region, :kind, 'collecting', :run_id, :now)
                     ON CONFLICT (provider, account, region, kind) DO UPDATE SET state = 'collecting',
                         run_id = excluded.run_id, attempted_at = excluded.attempted_at
@@ -202,7 +203,8 @@ def _fail_account(connection: Connection, provider: str, account: str, error: st
     connection.execute(
         text(
             """
-            UPDATE inventory.scopes SET state = 'failed', error = :error, run_id = :run_id, attempted_at = :now
+            UPDATE inventory.scopes SET state = 'failed', error = :error, run_id = :run_id,
+                attempted_at = :now
             WHERE provider = :provider AND account = :account
             """
         ),

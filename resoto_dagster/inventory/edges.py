@@ -53,7 +53,9 @@ class EdgeCounts:
 def resolve_edges(connection: Connection) -> EdgeCounts:
     """Find the missing ends of all edges. Asks only for edges that lack one."""
     connection.execute(
-        text("UPDATE inventory.edges SET candidates = 0 WHERE (src IS NULL OR dst IS NULL) AND candidates > 0")
+        text(
+            "UPDATE inventory.edges SET candidates = 0 WHERE (src IS NULL OR dst IS NULL) AND candidates > 0"
+        )
     )
     for key, column in _COLUMN.items():
         statement = _RESOLVE.format(column=column, elsewhere=_ELSEWHERE[key])

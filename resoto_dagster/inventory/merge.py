@@ -105,7 +105,9 @@ def merge_scope(
     rows = {row.node_id: row for row in (_row(scope, resource) for resource in resources)}
     with cursor_of(connection) as cursor:
         scope_id = _lock(cursor, scope, run_id, now)
-        cursor.execute("SELECT node_id, hash, atime FROM inventory.resources WHERE scope_id = %s", (scope_id,))
+        cursor.execute(
+            "SELECT node_id, hash, atime FROM inventory.resources WHERE scope_id = %s", (scope_id,)
+        )
         known = {node: (content, atime) for node, content, atime in cursor.fetchall()}
         added = [row for node, row in rows.items() if node not in known]
         changed = [row for node, row in rows.items() if node in known and known[node][0] != row.hash]
@@ -220,7 +222,8 @@ def _remove(cursor: Cursor[Any], scope_id: int, nodes: list[uuid.UUID], run_id: 
     cursor.execute("DELETE FROM inventory.edges WHERE owner = ANY(%s)", (nodes,))
     _forget_ends(cursor, nodes, "true")
     cursor.execute(
-        "DELETE FROM inventory.resources WHERE node_id = ANY(%s) RETURNING node_id, kind, id, reported", (nodes,)
+        "DELETE FROM inventory.resources WHERE node_id = ANY(%s) RETURNING node_id, kind, id, reported",
+        (nodes,),
     )
     gone = cursor.fetchall()
     _history(

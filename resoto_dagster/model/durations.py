@@ -5,6 +5,7 @@
 
 import re
 from datetime import timedelta
+from itertools import pairwise
 
 _UNITS = {
     timedelta(days=365): ("years", "year", "yr", "y"),
@@ -46,11 +47,11 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(length: timedelta) -> str:
-    """A duration in its two largest units, as a person reads an age: `3d4h`, `12m`, `0s`."""
+    """A duration as a person reads an age: its largest unit and the one below, `3d4h`, `12m`, `0s`."""
     seconds = int(length.total_seconds())
-    parts = []
-    for unit, size in (("y", 31_536_000), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts[:2]) or "0s"
+    units = (("y", 31_536_000), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+    for (unit, size), (lower, lower_size) in pairwise(units):
+        if seconds >= size:
+            count, rest = seconds // size, seconds % size // lower_size
+            return f"{count}{unit}" + (f"{rest}{lower}" if rest else "")
+    return f"{seconds}s"

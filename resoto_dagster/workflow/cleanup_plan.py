@@ -1,6 +1,8 @@
 """cleanup_plan: planners and hooks mark what should go; then the plan is made and frozen."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +16,7 @@ from resoto_dagster.errors import ResotoError
 from resoto_dagster.inventory.marks import forget_authors_except
 from resoto_dagster.model.durations import format_duration
 from resoto_dagster.model.resource import StoredResource
+from resoto_dagster.providers.base import ProviderSession
 from resoto_dagster.workflow.collect import INVENTORY
 from resoto_dagster.workflow.gates import pass_gate
 from resoto_dagster.workflow.graphs import Materialized, step_asset
@@ -21,6 +24,21 @@ from resoto_dagster.workflow.project import Project, root_run_id
 
 SHOWN = 200
 """How many rows of a plan the asset's metadata holds; `resoto plan show` shows all."""
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """The deletion rules of all configured providers; of another one's resources nothing is known."""
+
+    sessions: Mapping[str, ProviderSession]
+
+    def held_back(self, resource: StoredResource) -> str | None:
+        session = self.sessions.get(resource.scope.provider)
+        return session.held_back(resource) if session else f"{resource.scope.provider} is not configured"
+
+    def goes_along(self, resource: StoredResource) -> bool:
+        session = self.sessions.get(resource.scope.provider)
+        return session is not None and session.goes_along(resource)
 
 
 def _plan(context: OpExecutionContext, project: Project, engine: Engine) -> None:
@@ -33,17 +51,12 @@ def _plan(context: OpExecutionContext, project: Project, engine: Engine) -> None
     pass_gate(context, project, "cleanup_plan")
     with ExitStack() as stack:
         sessions = {name: stack.enter_context(closing(project.session(name))) for name in project.providers}
-
-        def held_back(resource: StoredResource) -> str | None:
-            session = sessions.get(resource.scope.provider)
-            return session.held_back(resource) if session else None
-
         with engine.begin() as connection:
             plan = make_plan(
                 connection,
                 project.settings.cleanup,
                 project.kinds,
-                held_back,
+                _Rules(sessions),
                 root_run_id(context.run),
                 context.run_id,
                 notes,
@@ -77,6 +90,7 @@ def describe(item: PlanItem) -> dict[str, str | int | float | bool | None]:
         "why": item.reason,
         "by": item.author,
         "age": format_duration(datetime.now(UTC) - item.born),
+        "takes along": ", ".join(f"{kind} {id_}" for kind, id_ in item.takes_along),
         "kept because": item.kept or "",
     }
 

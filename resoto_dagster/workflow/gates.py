@@ -66,7 +66,7 @@ def pass_gate(context: OpExecutionContext, project: Project, action: str) -> Met
     deadline = time.monotonic() + timeout.total_seconds()
     if subscribers is None:
         context.log.info("no live sensor daemon: the hooks run in this process")
-        ended = _run_here(context.instance, project, todo, emitted, deadline)
+        ended = _run_here(context, project, todo, emitted, deadline)
     else:
         ended = _wait_for_sensors(context.instance, todo, subscribers, emitted, deadline)
     return _judge(engine, project, action, emitted, [*done, *ended])
@@ -84,16 +84,20 @@ def _launched_by_sensors(instance: DagsterInstance, hooks: Sequence[Hook]) -> li
 
 
 def _run_here(
-    instance: DagsterInstance, project: Project, hooks: Sequence[Hook], emitted: Emitted, deadline: float
+    context: OpExecutionContext, project: Project, hooks: Sequence[Hook], emitted: Emitted, deadline: float
 ) -> list[HookResult]:
     """Run hooks in this process, side by side. What outlives the deadline is left behind, and too late."""
     ended: dict[str, HookResult] = {}
+    loggers = {name: value for name, value in context.run.run_config.items() if name == "loggers"}
 
     def run(hook: Hook) -> None:
         begin = time.monotonic()
         job: JobDefinition = hook_job(project, hook)
         result = job.execute_in_process(
-            instance=instance, tags=dict(hook_tags(emitted, hook.name)), raise_on_error=False
+            instance=context.instance,
+            run_config=loggers,
+            tags=dict(hook_tags(emitted, hook.name)),
+            raise_on_error=False,
         )
         ended[hook.name] = _result(hook, result.dagster_run, result.success, time.monotonic() - begin)
 

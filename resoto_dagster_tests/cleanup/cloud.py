@@ -15,6 +15,7 @@ class Cloud:
         self.resources = {resource.id: resource for resource in resources}
         self.refuses: dict[str, str] = {}
         self.held: dict[str, str] = {}
+        self.along: set[str] = set()
         self.deleted: list[str] = []
         self.reads: list[str] = []
         self.before_delete: Callable[[str], None] = lambda _id: None
@@ -47,6 +48,9 @@ class Cloud:
 
     def held_back(self, resource: StoredResource) -> str | None:
         return self.held.get(resource.id)
+
+    def goes_along(self, resource: StoredResource) -> bool:
+        return resource.id in self.along
 
     def close(self) -> None:
         pass

@@ -56,7 +56,7 @@ class Estate:
         given = given or settings()
         with self.engine.begin() as connection:
             run_planners(connection, given.planners, self.run)
-            return make_plan(connection, given, KINDS, self.cloud.held_back, self.run, self.run, notes)
+            return make_plan(connection, given, KINDS, self.cloud, self.run, self.run, notes)
 
     def execute(self, plan: Plan, given: CleanupSettings | None = None) -> dict[str, Result]:
         results = execute_plan(

@@ -186,17 +186,25 @@ def test_trap_11_an_empty_list_of_accounts_means_none(estate: Estate) -> None:
         assert kept(plan) == {"v1": "cleanup.accounts does not list sim account a1"}
 
 
-def test_what_goes_with_its_owner_does_not_keep_it_unless_it_is_protected(estate: Estate) -> None:
+def test_what_goes_along_with_its_owner_does_not_keep_it_unless_it_is_protected(estate: Estate) -> None:
     network, instance, _ = network_with_everything()
     instance.tags = {}
-    estate.cloud.held["ins"] = "goes with its network"
+    estate.cloud.along = {"ins"}
     estate.collect(network, instance)
-    assert waves(estate.plan()) == {"net": 1}
+    plan = estate.plan()
+    assert waves(plan) == {"net": 1}
+    assert plan.items[0].takes_along == [("sim_instance", "ins")]
     with estate.engine.begin() as connection:
         set_marks(
             connection, Author("person", "ann"), [Mark(node("ins", "sim_instance"), "protected", "mine")]
         )
-    assert "stays and still needs it" in kept(estate.plan())["net"]
+    assert kept(estate.plan())["net"] == "sim_instance ins would go along, and is protected"
+
+
+def test_what_the_provider_does_not_delete_by_itself_is_kept_with_its_reason(estate: Estate) -> None:
+    estate.collect(resource("v1", tags=EXPIRED))
+    estate.cloud.held = {"v1": "made by another service"}
+    assert kept(estate.plan()) == {"v1": "made by another service"}
 
 
 def test_what_must_go_first_and_is_not_known_keeps_a_resource(estate: Estate) -> None:

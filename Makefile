@@ -1,0 +1,50 @@
+# Every target sets up what it needs: a virtual environment in .venv from constraints.txt.
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+BIN := .venv/bin
+# Bytecode makes every start of a process faster, so it is made at install, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo demo-ui dev test test-slow lint format bench clean
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+install: .venv/installed ## Set up .venv
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; set PYTHON=")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --compile -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: .venv/installed ## Run the whole workflow on a simulated AWS and check what became of it
+	$(BIN)/resoto demo
+
+demo-ui: .venv/installed ## The same estate under `dagster dev`, until you press Ctrl-C
+	$(BIN)/resoto demo --ui
+
+dev: .venv/installed ## Dagster's UI with your resoto.yaml, on http://127.0.0.1:3000
+	$(BIN)/dagster dev
+
+test: .venv/installed ## The fast tests
+	$(PYTEST) -q -n 2 -m 'not slow'
+
+test-slow: .venv/installed ## The slow tests: a real `dagster dev`, kills, large buckets
+	$(PYTEST) -q -n 2 -m slow
+
+lint: .venv/installed ## Style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/installed ## Put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/installed ## Measure, and print the tables of benchmarks/README.md
+	$(BIN)/python benchmarks/startup.py
+
+clean: ## Remove the virtual environment and all caches; local state in .resoto stays
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
