@@ -55,8 +55,12 @@ class _Row:
 
 def _row(scope: Scope, resource: Resource) -> _Row:
     ctime, _ = ctime_of(resource.tags, resource.ctime)
-    json = orjson.dumps({**resource.reported(), "ctime": ctime}, option=_JSON)
-    digest = hashlib.blake2b(json, digest_size=16)
+    reported = {**resource.reported(), "ctime": ctime}
+    json = content = orjson.dumps(reported, option=_JSON)
+    if resource.volatile:
+        lasting = {key: value for key, value in reported.items() if key not in resource.volatile}
+        content = orjson.dumps(lasting, option=_JSON)
+    digest = hashlib.blake2b(content, digest_size=16)
     digest.update(resource.region.encode())
     for edge in sorted(resource.edges):
         digest.update(repr((edge.type.value, edge.outgoing, edge.kind, edge.by, edge.value)).encode())
@@ -117,12 +121,14 @@ def merge_scope(
         _add(cursor, scope_id, added, run_id, now)
         settled = {row.node_id for row in changed}
         touched = [
-            (row.resource.atime, node)
+            (row.resource.atime, Jsonb(orjson.Fragment(row.json)), node)
             for node, row in rows.items()
             if node in known and node not in settled and known[node][1] != row.resource.atime
         ]
         if touched:
-            cursor.executemany("UPDATE inventory.resources SET atime = %s WHERE node_id = %s", touched)
+            cursor.executemany(
+                "UPDATE inventory.resources SET atime = %s, reported = %s WHERE node_id = %s", touched
+            )
         result = MergeResult(len(rows), len(added), len(changed), len(removed))
         _mark_fresh(cursor, scope_id, rows, result, now)
     return result

@@ -49,7 +49,10 @@ class Edge:
 
 @dataclass(slots=True)
 class Resource:
-    """One resource, as the API answered. Times carry a time zone; `None` means the API does not say."""
+    """One resource, as the API answered. Times carry a time zone; `None` means the API does not say.
+
+    `volatile` names properties that change all the time by themselves: their change alone is no change.
+    """
 
     kind: str
     id: str
@@ -61,6 +64,7 @@ class Resource:
     atime: datetime | None = None
     properties: dict[str, Any] = field(default_factory=dict)
     edges: tuple[Edge, ...] = ()
+    volatile: tuple[str, ...] = ()
 
     def reported(self) -> dict[str, Any]:
         """All that is known of the resource as one JSON object, without the time of its last access.

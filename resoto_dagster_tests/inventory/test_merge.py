@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -7,7 +8,7 @@ from resoto_dagster.inventory.collecting import InventorySink, close_collect, se
 from resoto_dagster.inventory.marks import Author, Mark, set_marks
 from resoto_dagster.inventory.merge import MergeResult, merge_scope
 from resoto_dagster.inventory.status import inventory_version, scope_statuses
-from resoto_dagster.model.resource import Edge, EdgeType
+from resoto_dagster.model.resource import Edge, EdgeType, Resource
 from resoto_dagster_tests.estate import NOW, collect, node, resource, scope, table
 
 ONE = {scope(): [resource("v1"), resource("v2", properties={"volume_size": 3})]}
@@ -196,3 +197,21 @@ def test_a_renamed_account_is_renamed_everywhere_at_once(engine: Engine) -> None
 def test_the_tag_resoto_ctime_overrides_the_creation_time(engine: Engine, tags: dict[str, str]) -> None:
     collect(engine, {scope(): [resource("v1", tags=tags)]})
     assert table(engine, "SELECT extract(year FROM ctime)::int FROM inventory.resources") == [(2020,)]
+
+
+def test_what_changes_all_the_time_is_no_change_and_is_taken_along_by_the_next(engine: Engine) -> None:
+    def probed(moment: str, **given: Any) -> Resource:
+        properties = {"last_probe": moment, **given}
+        return resource("v1", properties=properties, volatile=("last_probe",))
+
+    def known() -> str:
+        return str(table(engine, "SELECT reported ->> 'last_probe' FROM inventory.resources")[0][0])
+
+    collect(engine, {scope(): [probed("1")]})
+    before = version(engine)
+    assert merge(engine, probed("2")).changed == 0
+    assert (version(engine), known()) == (before, "1")
+    assert merge(engine, probed("3", volume_size=7)).changed == 1
+    assert known() == "3"
+    changed = table(engine, "SELECT after FROM inventory.history WHERE change = 'updated'")
+    assert changed == [({"last_probe": "3", "volume_size": 7},)]

@@ -170,7 +170,8 @@ class AwsKind(Kind):
     `read` narrows the list call to one resource; `missing` are the error codes that say it is gone;
     without `read` the whole list is read. `gone` are the values at a path by which the API reports what is
     deleted already; those are not collected. `changing` are properties that change by themselves, or when
-    a dependant goes.
+    a dependant goes: no reason to keep what was planned. `volatile` are those that change all the time: they
+    are no change of the resource at all.
     """
 
     service: str
@@ -196,6 +197,7 @@ class AwsKind(Kind):
     tagging: Tagging | None = None
     held_back: tuple[HeldBack, ...] = ()
     changing: tuple[str, ...] = ()
+    volatile: tuple[str, ...] = ()
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -219,4 +221,4 @@ class AwsKind(Kind):
     @property
     def unsettled(self) -> frozenset[str]:
         """Properties that change by themselves, or when a dependant goes."""
-        return frozenset(self.changing)
+        return frozenset((*self.changing, *self.volatile))

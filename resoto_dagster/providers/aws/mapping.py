@@ -59,6 +59,7 @@ def compile_mapper(kind: AwsKind, members: Mapping[str, Shape]) -> Mapper:
             atime=get_atime(item),
             properties=properties,
             edges=get_edges(item, place, region, resource_id),
+            volatile=kind.volatile,
         )
 
     return make

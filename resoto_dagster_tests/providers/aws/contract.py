@@ -98,7 +98,7 @@ def _links(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:
 
 def _of_reported(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:
     reported = property_names(kind, members) | RESERVED
-    yield from (f"changing: there is no property {name}" for name in kind.changing if name not in reported)
+    yield from (f"changing: there is no property {name}" for name in kind.unsettled if name not in reported)
     for rule in kind.held_back:
         yield from _unreported(kind, rule.property, members)
     if kind.read is not None:

@@ -70,7 +70,8 @@ _ROLE = AwsKind(
     ),
     tagging=Tagging(upsert="tag_role", remove="untag_role", params=_OF_ROLE),
     held_back=(HeldBack("role_owned_by_aws", (True,), "AWS owns the role and alone deletes it"),),
-    changing=("role_last_used", "role_instance_profile_list"),
+    changing=("role_instance_profile_list",),
+    volatile=("role_last_used",),
 )
 
 _USER = AwsKind(
@@ -144,7 +145,7 @@ _ACCESS_KEY = AwsKind(
     read={"UserName": "name"},
     missing=("NoSuchEntity",),
     delete=(Step(operation="delete_access_key", params={"UserName": "name", "AccessKeyId": "id"}),),
-    changing=("access_key_last_used",),
+    volatile=("access_key_last_used",),
 )
 
 KINDS = (_ROLE, _USER, _ACCESS_KEY)

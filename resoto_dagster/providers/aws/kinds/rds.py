@@ -97,8 +97,8 @@ _INSTANCE = AwsKind(
     tagging=Tagging(
         upsert="add_tags_to_resource", remove="remove_tags_from_resource", params={"ResourceName": "arn"}
     ),
+    volatile=("rds_latest_restorable_time",),
     changing=(
-        "rds_latest_restorable_time",
         "rds_percent_progress",
         "rds_read_replica_db_cluster_identifiers",
         "rds_read_replica_db_instance_identifiers",
