@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from resoto_dagster.model.durations import format_duration, parse_duration
+from resoto_dagster.model.durations import parse_duration, spell_duration
 
 Step = Literal["collect", "cleanup_plan", "cleanup", "generate_metrics"]
 STEPS: tuple[Step, ...] = get_args(Step)
@@ -50,7 +50,7 @@ def _cron(value: object) -> str:
     return value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(format_duration)]
+Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(spell_duration)]
 Cron = Annotated[str, BeforeValidator(_cron)]
 DEFAULT_SCHEDULE = "0 * * * *"
 

@@ -1,7 +1,7 @@
 """The inventory as hooks, rules and people use it: search it, and mark what should go or stay."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, text
@@ -36,7 +36,7 @@ class Inventory:
         self._engine = engine
         self._author = author
 
-    def rows(self, search: str) -> Iterator[dict[str, Any]]:
+    def rows(self, search: str) -> Generator[dict[str, Any], None, None]:
         """What a search finds, one dict at a time, without holding all of it in memory.
 
         A node has its identity, account, region, times, and `reported`; an aggregation has its groups and

@@ -17,6 +17,7 @@ _UNITS = {
     timedelta(seconds=1): ("seconds", "second", "s"),
 }
 _LENGTH = {name: length for length, names in _UNITS.items() for name in names}
+_SHORT = (("y", 31_536_000), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*")
 _EXPECTED = "expected e.g. 30d, 2h30m or '7 days 4 hours' (m is minutes, M is months)"
 
@@ -46,11 +47,20 @@ def parse_duration(text: str) -> timedelta:
     return total
 
 
+def spell_duration(length: timedelta) -> str:
+    """A duration of whole seconds so that `parse_duration` gives it back: `1d2h30m`."""
+    seconds, parts = int(length.total_seconds()), []
+    for unit, size in _SHORT:
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts)
+
+
 def format_duration(length: timedelta) -> str:
     """A duration as a person reads an age: its largest unit and the one below, `3d4h`, `12m`, `0s`."""
     seconds = int(length.total_seconds())
-    units = (("y", 31_536_000), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-    for (unit, size), (lower, lower_size) in pairwise(units):
+    for (unit, size), (lower, lower_size) in pairwise(_SHORT):
         if seconds >= size:
             count, rest = seconds // size, seconds % size // lower_size
             return f"{count}{unit}" + (f"{rest}{lower}" if rest else "")

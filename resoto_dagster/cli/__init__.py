@@ -1,0 +1,22 @@
+"""The command line `resoto`, a file a command group. Commands import what is heavy when they run."""
+
+import sys
+
+from resoto_dagster.errors import ResotoError
+
+
+def main() -> None:
+    """Run the command line. What the user can mend is told in plain words, with exit code 2."""
+    try:
+        from resoto_dagster.cli.app import app
+
+        app()
+    except ResotoError as error:
+        sys.exit(_told(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _told(error: ResotoError) -> int:
+    print(f"resoto: {error}", file=sys.stderr)
+    return 2

@@ -1,0 +1,157 @@
+"""`resoto plan`: what the cleanup of a run deletes, and why."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from resoto_dagster.cli.database import inventory_database
+from resoto_dagster.cli.output import AsJson, age, cell, count, print_json, say, table
+
+if TYPE_CHECKING:
+    from resoto_dagster.cleanup.plan import Plan, PlanItem
+
+app = typer.Typer(name="plan", help="Show what cleanup deletes, and why.", no_args_is_help=True)
+
+Outcomes = Mapping[UUID, tuple[str, str]]
+"""How each resource of a plan ended so far, with what was said of it."""
+
+
+@app.callback()
+def _group() -> None:
+    """Make `show` a command of its own: a group with one command would be that command."""
+
+
+@app.command()
+def show(
+    run: Annotated[
+        str | None, typer.Option(help="The id of the run whose plan it is; default: the last plan.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a plan: what goes, in which order and why, what stays though it was marked, and how it ended.
+
+    A plan is made by each run, also when cleanup is off or a dry run: look at it before switching on more.
+
+    Examples:
+
+    * `resoto plan show`
+
+    * `resoto plan show --json | jq '.items[] | select(.wave != null) | .id'`
+
+    With `--json`: `plan_id`, `run_id`, `created_at`, `hash`, `held` (why none of it is done), `notes` and
+    `items`, each with what and where it is, `reason`, `author`, `born`, `wave` (null: it stays), `kept`
+    (why it stays), `takes_along` (what goes with it without being marked), `outcome` and `detail`; null
+    when there is no plan yet.
+    """
+    from resoto_dagster.cleanup.execute import why_not
+    from resoto_dagster.cleanup.journal import answered, outcomes
+    from resoto_dagster.cleanup.plan import load_plan
+    from resoto_dagster.errors import ResotoError
+    from resoto_dagster.settings_file import load_settings
+
+    cleanup = load_settings().cleanup
+    with inventory_database() as engine, engine.connect() as connection:
+        plan = load_plan(connection, run)
+        ended: dict[UUID, tuple[str, str]] = {}
+        if plan is not None:
+            under_way = dict.fromkeys(answered(connection, plan.plan_id), ("deleting", ""))
+            ended = {**under_way, **outcomes(connection, plan.plan_id)}
+    if plan is None and run is not None:
+        raise ResotoError(f"there is no plan of a run {run!r}; `resoto plan show` shows the last one")
+    if as_json:
+        print_json(_as_json(plan, ended) if plan else None)
+    elif plan is None:
+        say("there is no plan yet; `resoto run` makes one")
+    else:
+        _print(plan, ended)
+        if plan.going and not ended and plan.held is None:
+            say(why_not(plan, cleanup) or "nothing of it has been executed yet")
+
+
+def _what(item: "PlanItem") -> str:
+    name = item.resource.name
+    return f"{item.resource.scope.kind} {item.resource.id}" + (
+        f" ({name})" if name != item.resource.id else ""
+    )
+
+
+def _along(item: "PlanItem") -> str:
+    taken = ", ".join(f"{kind} {id_}" for kind, id_ in item.takes_along)
+    return f", and with it {taken}" if taken else ""
+
+
+def _where(item: "PlanItem") -> str:
+    scope = item.resource.scope
+    return f"{scope.provider} {item.account_name or scope.account} {item.region}"
+
+
+def _why(item: "PlanItem") -> str:
+    return f"{item.reason} [{item.author}]"
+
+
+def _outcome(outcomes: Outcomes, item: "PlanItem") -> str:
+    outcome, detail = outcomes.get(item.resource.node_id, ("", ""))
+    return f"{outcome}: {detail}" if detail and outcome not in ("gone", "would_delete") else outcome
+
+
+def _print(plan: "Plan", outcomes: Outcomes) -> None:
+    say(f"plan {plan.plan_id} of run {plan.root_run_id}, made {cell(plan.created_at)}")
+    if plan.held is not None:
+        say(f"HELD, none of it is done: {plan.held}")
+    for note in plan.notes:
+        say(f"note: {note}")
+    if plan.going:
+        table(
+            ("wave", "what goes", "where", "why", "age", "outcome"),
+            (
+                (i.wave, _what(i) + _along(i), _where(i), _why(i), age(i.born), _outcome(outcomes, i))
+                for i in plan.going
+            ),
+            numbers=("wave",),
+        )
+    if plan.kept:
+        table(
+            ("what stays", "where", "marked because", "age", "stays because"),
+            ((_what(i), _where(i), _why(i), age(i.born), i.kept) for i in plan.kept),
+        )
+    waves = len({item.wave for item in plan.going})
+    in_waves = f" in {count(waves, 'wave')}" if waves else ""
+    say(f"{count(len(plan.going), 'resource')} to delete{in_waves}, {len(plan.kept)} marked but kept")
+
+
+def _as_json(plan: "Plan", outcomes: Outcomes) -> dict[str, Any]:
+    return {
+        "plan_id": plan.plan_id,
+        "run_id": plan.root_run_id,
+        "created_at": plan.created_at,
+        "hash": plan.hash,
+        "held": plan.held,
+        "notes": plan.notes,
+        "items": [
+            _item_as_json(item, *outcomes.get(item.resource.node_id, (None, None))) for item in plan.items
+        ],
+    }
+
+
+def _item_as_json(item: "PlanItem", outcome: str | None, detail: str | None) -> dict[str, Any]:
+    scope = item.resource.scope
+    return {
+        "node_id": item.resource.node_id,
+        "kind": scope.kind,
+        "id": item.resource.id,
+        "name": item.resource.name,
+        "cloud": scope.provider,
+        "account": scope.account,
+        "account_name": item.account_name,
+        "region": item.region,
+        "reason": item.reason,
+        "author": item.author,
+        "born": item.born,
+        "wave": item.wave,
+        "kept": item.kept,
+        "takes_along": [{"kind": kind, "id": id_} for kind, id_ in item.takes_along],
+        "outcome": outcome,
+        "detail": detail,
+    }

@@ -1,0 +1,92 @@
+import re
+
+from sqlalchemy import Engine
+
+from resoto_dagster.config import BudgetSettings
+from resoto_dagster_tests.cleanup.conftest import Estate, network_with_everything, settings
+from resoto_dagster_tests.cli.commands import resoto, resoto_json
+
+
+def columns(*arguments: str) -> list[list[str]]:
+    return [re.split(r" {2,}", line.strip()) for line in resoto(*arguments).stdout.splitlines()]
+
+
+def test_no_plan_yet_is_said(engine: Engine) -> None:
+    assert "there is no plan yet" in resoto("plan", "show").stdout
+    assert resoto_json("plan", "show") is None
+
+
+def test_a_plan_says_what_where_why_how_old_and_when(estate: Estate) -> None:
+    estate.plan(notes=["something is odd"])
+    told = resoto("plan", "show").stdout
+    assert "note: something is odd" in told
+    assert "cleanup is off (cleanup.enabled: false)" in told
+    assert "3 resources to delete in 2 waves, 0 marked but kept" in told
+    rows = [row for row in columns("plan", "show") if row[0] in ("1", "2")]
+    assert [row[:3] for row in rows] == [
+        ["1", "sim_instance ins", "sim production r1"],
+        ["2", "sim_network net", "sim production r1"],
+        ["2", "sim_volume vol", "sim production r1"],
+    ]
+    assert all(re.fullmatch(r"expired .*Z \[planner expired\]", row[3]) for row in rows)
+    assert all(row[4].startswith("10d") for row in rows)
+
+
+def test_outcomes_are_shown_as_far_as_they_are_known(estate: Estate) -> None:
+    estate.cloud.refuses["ins"] = "AccessDenied"
+    estate.execute(estate.plan())
+    shown = {row[1]: row[-1] for row in columns("plan", "show") if row[0] in ("1", "2")}
+    assert shown == {
+        "sim_instance ins": "failed: AccessDenied",
+        "sim_network net": "skipped: sim_instance ins is still there (failed)",
+        "sim_volume vol": "skipped: sim_instance ins is still there (failed)",
+    }
+    estate.run = "run-2"
+    estate.execute(estate.plan(), settings(dry_run=True))
+    assert resoto("plan", "show").stdout.count("would_delete") == 3
+    told = resoto("plan", "show", "--run", "run-1").stdout
+    assert " of run run-1, made " in told
+    assert "AccessDenied" in told
+
+
+def test_what_stays_says_why(estate: Estate) -> None:
+    estate.plan(settings(accounts={}))
+    told = resoto("plan", "show").stdout
+    assert "cleanup.accounts does not list sim account a1" in told
+    assert "0 resources to delete, 3 marked but kept" in told
+
+
+def test_a_held_plan_says_so(estate: Estate) -> None:
+    estate.plan(settings(budget=BudgetSettings(resources=1)))
+    assert "HELD, none of it is done: 3 resources would be deleted" in resoto("plan", "show").stdout
+
+
+def test_json_has_every_item(estate: Estate) -> None:
+    plan = estate.plan(notes=["something is odd"])
+    estate.execute(plan)
+    told = resoto_json("plan", "show")
+    assert told["run_id"] == "run-1"
+    assert (told["hash"], told["held"], told["notes"]) == (plan.hash, None, ["something is odd"])
+    assert {one["id"]: (one["wave"], one["kept"], one["outcome"]) for one in told["items"]} == {
+        "ins": (1, None, "gone"),
+        "net": (2, None, "gone"),
+        "vol": (2, None, "gone"),
+    }
+
+
+def test_what_goes_along_is_named(estate: Estate) -> None:
+    estate.cloud.along = {"ins"}
+    network, instance, _ = network_with_everything()
+    instance.tags = {}
+    estate.collect(network, instance)
+    estate.plan()
+    assert "sim_network net, and with it sim_instance ins" in resoto("plan", "show").stdout
+    item = resoto_json("plan", "show")["items"][0]
+    assert item["takes_along"] == [{"kind": "sim_instance", "id": "ins"}]
+
+
+def test_an_unknown_run_is_refused(estate: Estate) -> None:
+    estate.plan()
+    assert resoto("plan", "show", "--run", "nope", code=2).stderr == (
+        "resoto: there is no plan of a run 'nope'; `resoto plan show` shows the last one\n"
+    )

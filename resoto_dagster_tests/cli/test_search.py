@@ -1,0 +1,70 @@
+import json
+
+import pytest
+from sqlalchemy import Engine
+
+from resoto_dagster_tests.cleanup.conftest import Estate
+from resoto_dagster_tests.cli.commands import resoto
+from resoto_dagster_tests.estate import collect, node, resource, scope
+
+
+def test_resources_are_shown_whole_when_piped(engine: Engine) -> None:
+    long = "volume-" + "x" * 300
+    collect(engine, {scope(): [resource(long, name=f"{long}-name")]})
+    header, row, total = resoto("search", "is(volume)").stdout.splitlines()
+    assert header.split() == ["kind", "id", "name", "cloud", "account", "region", "age"]
+    assert row.split()[:6] == ["sim_volume", long, f"{long}-name", "sim", "a1", "r1"]
+    assert row.split()[6].startswith("10d")
+    assert total == "1 row"
+
+
+def test_what_things_are_named_does_not_steer_the_terminal(engine: Engine) -> None:
+    collect(engine, {scope(): [resource("v1", name="\x1b[31mred\n[bold]x[/bold] :smile:")]})
+    assert "\\x1b[31mred\\n[bold]x[/bold] :smile:" in resoto("search", "is(volume)").stdout
+
+
+def test_json_is_an_object_a_line(estate: Estate) -> None:
+    lines = resoto(
+        "search", 'is(volume) and /ancestors.region.reported.id = "r2"', "--json"
+    ).stdout.splitlines()
+    first, second = map(json.loads, lines)
+    assert (first["id"], second["name"]) == ("v1", "données")
+    assert first["node_id"] == str(node("v1", region="r2"))
+    assert set(first) == {
+        *("node_id", "kind", "id", "name", "cloud", "account", "account_name", "region"),
+        *("ctime", "mtime", "atime", "reported"),
+    }
+    assert first["account_name"] == "production"
+    assert first["ctime"] == first["reported"]["ctime"]
+
+
+def test_an_aggregation_shows_its_groups_and_values(estate: Estate) -> None:
+    query = "aggregate(kind: sum(1) as n): is([volume, network])"
+    table = [line.split() for line in resoto("search", query).stdout.splitlines()]
+    assert table == [["kind", "n"], ["sim_network", "1"], ["sim_volume", "3"], ["2", "rows"]]
+    objects = [json.loads(line) for line in resoto("search", query, "--json").stdout.splitlines()]
+    assert objects == [{"kind": "sim_network", "n": 1}, {"kind": "sim_volume", "n": 3}]
+
+
+def test_a_limit_is_kept_and_said(estate: Estate) -> None:
+    shown = resoto("search", "is(volume)", "--limit", "2").stdout.splitlines()
+    assert len(shown) == 4
+    assert shown[-1] == "2 rows; there may be more, the limit is reached"
+    assert len(resoto("search", "all", "--limit", "2", "--json").stdout.splitlines()) == 2
+    assert "Invalid value for '--limit'" in resoto("search", "all", "--limit", "0", code=2).stderr
+
+
+def test_nothing_found_is_said(engine: Engine) -> None:
+    assert resoto("search", "is(volume)").stdout == "nothing found\n"
+    assert resoto("search", "is(volume)", "--json").stdout == ""
+
+
+def test_a_search_that_is_wrong_is_shown_with_the_place(engine: Engine) -> None:
+    told = resoto("search", "is(volume", code=2).stderr
+    assert told == "resoto: line 1, column 10: expected )\n  is(volume\n           ^\n"
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_what_only_the_database_can_refuse_is_one_line(estate: Estate, as_json: tuple[str, ...]) -> None:
+    told = resoto("search", 'name ~ "("', *as_json, code=2).stderr
+    assert told == ("resoto: the database refused: invalid regular expression: parentheses () not balanced\n")
