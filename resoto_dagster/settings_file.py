@@ -2,13 +2,13 @@
 
 import difflib
 import os
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from resoto_dagster.config import GATES, ProviderSettings, Settings
 from resoto_dagster.errors import ConfigError
@@ -18,6 +18,18 @@ from resoto_dagster.providers import load_provider, provider_names
 
 _Place = tuple[Hashable, ...]
 _Lines = dict[_Place, int]
+_DEEPEST = 20
+_EXPECTED = {
+    "model_type": "expected a section",
+    "dict_type": "expected a section",
+    "list_type": "expected a list",
+    "string_type": "expected a text",
+    "bool_type": "expected true or false",
+    "int_type": "expected a whole number",
+    "float_type": "expected a number",
+    "invalid_key": "expected a text as key",
+}
+"""What pydantic's types of errors are called here; its own words are for programmers."""
 
 
 class _Problem(Exception):
@@ -37,8 +49,13 @@ def _read_yaml(text: str, lines: _Lines) -> Any:
     """The file's data; notes the line of every key and list element, refuses a key that stands twice."""
 
     def walk(node: yaml.Node, place: _Place) -> None:
+        if len(place) > _DEEPEST:
+            raise _Problem(place[:1], "nested too deeply")
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    lines[(*place, "?")] = key.start_mark.line + 1
+                    raise _Problem((*place, "?"), "expected a name as key")
                 below = (*place, key.value)
                 line = key.start_mark.line + 1
                 first = lines.get(below)
@@ -51,10 +68,30 @@ def _read_yaml(text: str, lines: _Lines) -> Any:
                 lines[(*place, index)] = value.start_mark.line + 1
                 walk(value, (*place, index))
 
-    tree = yaml.compose(text, Loader=yaml.SafeLoader)
-    if tree is not None:
-        walk(tree, ())
-    return yaml.safe_load(text)
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+    except RecursionError:
+        raise _Problem((), "nested too deeply") from None
+    if tree is None:
+        return None
+    walk(tree, ())
+    loader = _Loader("")
+    try:
+        return loader.construct_document(tree)
+    finally:
+        loader.dispose()
+
+
+class _Loader(yaml.SafeLoader):
+    """Has the place of what is no value, a date of the 32nd for one."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(
+                problem=str(error), problem_mark=node.start_mark
+            ) from None
 
 
 def _fields_at(model: type[BaseModel], place: Sequence[Hashable]) -> list[str]:
@@ -72,17 +109,42 @@ def _validated(model: type[BaseModel], data: Any, at: Sequence[Hashable]) -> Any
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=True)[0]
-        place = (*at, *problem["loc"])
+        first, *others = (
+            (_place_in(data, problem["loc"]), problem) for problem in error.errors(include_url=False)
+        )
+        # where alternatives are allowed, the one that got furthest into the data is meant
+        same = [other for other in others if other[0][: len(first[0])] == first[0]]
+        found, problem = max([first, *same], key=lambda one: len(one[0]))
+        place = (*at, *found)
         if problem["type"] == "extra_forbidden":
             key = problem["loc"][-1]
             known = _fields_at(model, problem["loc"][:-1])
             raise _Problem(place, f"unknown key {key!r}; {_meant(key, known)}") from None
-        text = re.sub(r"^(Value error|Assertion failed), ", "", problem["msg"])
-        shown = (
-            "" if isinstance(problem["input"], dict | list) or "'" in text else f", not {problem['input']!r}"
-        )
-        raise _Problem(place, f"{text}{shown}") from None
+        raise _Problem(place, _told(problem)) from None
+
+
+def _place_in(data: Any, location: Sequence[int | str]) -> _Place:
+    """Pydantic's location without the names of alternatives, which are no keys of the data."""
+    place: list[Hashable] = []
+    for step in location:
+        if isinstance(data, dict) and (step in data or step == location[-1]):
+            place.append(step)
+            data = data.get(step)
+        elif isinstance(data, list) and isinstance(step, int):
+            place.append(step)
+            data = data[step]
+    return tuple(place)
+
+
+def _told(problem: ErrorDetails) -> str:
+    """What is wrong, in words for a person."""
+    if problem["type"] == "value_error":
+        return str(problem["ctx"]["error"])
+    text, value = _EXPECTED.get(problem["type"], problem["msg"]), problem["input"]
+    if value is None:
+        return f"{text}, but there is nothing"
+    hint = " (put it into quotes)" if problem["type"] == "string_type" and isinstance(value, int) else ""
+    return f"{text}, not {value!r}{hint}"
 
 
 def _selected_kinds(wanted: Any, known: Mapping[str, Kind], place: Sequence[Hashable]) -> tuple[str, ...]:
@@ -92,6 +154,8 @@ def _selected_kinds(wanted: Any, known: Mapping[str, Kind], place: Sequence[Hash
         raise _Problem(place, f"expected a list of kinds, or all, not {wanted!r}")
     chosen: dict[str, None] = {}
     for index, name in enumerate(wanted):
+        if not isinstance(name, str):
+            raise _Problem((*place, index), f"expected the name of a kind, not {name!r}")
         matching = [kind.name for kind in known.values() if name == kind.name or name in kind.all_bases]
         if not matching:
             bases = {base for kind in known.values() for base in kind.all_bases} & set(BASE_KINDS)
@@ -142,6 +206,9 @@ def parse_settings(text: str, file: str) -> Settings:
         providers = _providers(data.get("providers"))
         settings: Settings = _validated(Settings, {**data, "providers": providers}, ())
         _check_names(settings)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigError(f"{file}, line {line}: not valid YAML: {error.reason}") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = error.problem or error.context
@@ -157,7 +224,7 @@ def parse_settings(text: str, file: str) -> Settings:
 
 def config_path() -> Path:
     """Where the settings are: `RESOTO_CONFIG`, else `resoto.yaml` in the working directory."""
-    return Path(os.environ.get("RESOTO_CONFIG", "resoto.yaml"))
+    return Path(os.environ.get("RESOTO_CONFIG") or "resoto.yaml")
 
 
 def load_settings() -> Settings:
@@ -167,11 +234,13 @@ def load_settings() -> Settings:
     """
     path = config_path()
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        if "RESOTO_CONFIG" in os.environ:
+        if os.environ.get("RESOTO_CONFIG"):
             raise ConfigError(f"{path}: no such file (named by RESOTO_CONFIG)") from None
         return Settings()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: can't be read: {error}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: can't be read: it is not UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be read: {error.strerror}") from None
     return parse_settings(text, str(path))

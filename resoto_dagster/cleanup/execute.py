@@ -4,6 +4,7 @@ Deleting needs four yeses: cleanup enabled, no dry run, the account listed, the 
 for each resource: not protected, its scope fresh, and still what was planned.
 """
 
+import contextlib
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ from resoto_dagster.config import CleanupSettings
 from resoto_dagster.errors import ResotoError
 from resoto_dagster.inventory.merge import fingerprint, forget_resource
 from resoto_dagster.model.kind import Kind
-from resoto_dagster.model.resource import EdgeType, Resource
+from resoto_dagster.model.resource import EdgeType, Resource, StoredResource
 from resoto_dagster.providers.base import ProviderError, ProviderSession
 
 POOL = 16
@@ -121,6 +122,8 @@ class _Execution:
         except ProviderError as error:
             outcome, detail = "failed", str(error)
         self._record(item, outcome, detail)
+        if outcome == "gone":
+            self._forget_what_went_along(item)
         return outcome, detail
 
     def _try_to_delete(self, item: PlanItem) -> tuple[Outcome, str]:
@@ -145,6 +148,22 @@ class _Execution:
         answer = session.delete(item.resource)
         self._record(item, "answered", "accepted", answer.request_ids)
         return self._wait_until_gone(item, session)
+
+    def _forget_what_went_along(self, item: PlanItem) -> None:
+        """Take out of the inventory what a read does not find any more; the rest is the next collect's."""
+        session = self._sessions[item.resource.scope.provider]
+        for along in item.takes_along:
+            with self._engine.connect() as connection:
+                known = connection.execute(
+                    text("SELECT name, reported FROM inventory.resources WHERE node_id = :node_id"),
+                    {"node_id": along.node_id},
+                ).one_or_none()
+            if known is None:
+                continue
+            with contextlib.suppress(ProviderError):  # it is not known to be gone, so it stays
+                if session.read(StoredResource(along.node_id, along.scope, along.id, *known)) is None:
+                    with self._engine.begin() as connection:
+                        forget_resource(connection, along.node_id, self._run_id, datetime.now(UTC))
 
     def _wait_until_gone(self, item: PlanItem, session: ProviderSession) -> tuple[Outcome, str]:
         deadline, pause = time.monotonic() + GONE_TIMEOUT.total_seconds(), 0.1
@@ -176,7 +195,7 @@ class _Execution:
                     """
                     SELECT s.state, s.error, s.succeeded_at, (
                         SELECT m.source || ' ' || m.author || ': ' || m.reason FROM inventory.marks m
-                        WHERE m.node_id = :node_id AND m.mark = 'protected' LIMIT 1
+                        WHERE m.node_id = ANY (:nodes) AND m.mark = 'protected' LIMIT 1
                     ) AS shield
                     FROM inventory.scopes s
                     WHERE s.provider = :provider AND s.account = :account AND s.region = :region
@@ -184,7 +203,7 @@ class _Execution:
                     """
                 ),
                 {
-                    "node_id": item.resource.node_id,
+                    "nodes": [item.resource.node_id, *(one.node_id for one in item.takes_along)],
                     "provider": scope.provider,
                     "account": scope.account,
                     "region": scope.region,

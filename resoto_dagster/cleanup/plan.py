@@ -8,7 +8,7 @@ import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Protocol
@@ -32,16 +32,25 @@ class DeletionRules(Protocol):
     def held_back(self, resource: StoredResource) -> str | None:
         """Why the provider does not delete a resource by itself, or None."""
 
-    def goes_along(self, resource: StoredResource) -> bool:
+    def goes_along(self, resource: StoredResource, owner: StoredResource) -> bool:
         """Whether a resource is deleted along with what it belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenAlong:
+    """What belongs to a planned resource and goes with it, without being in a wave itself."""
+
+    node_id: uuid.UUID
+    scope: Scope
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.scope.kind} {self.id}"
 
 
 @dataclass(slots=True)
 class PlanItem:
-    """A marked resource: in a wave, or kept for a reason.
-
-    `takes_along` are the kinds and ids of what belongs to it, is not marked, and goes with it all the same.
-    """
+    """A marked resource: in a wave, or kept for a reason."""
 
     resource: StoredResource
     account_name: str | None
@@ -53,7 +62,7 @@ class PlanItem:
     wave: int | None = None
     waits_for: set[uuid.UUID] = field(default_factory=set)
     fingerprint: bytes = b""
-    takes_along: list[tuple[str, str]] = field(default_factory=list)
+    takes_along: list[TakenAlong] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,23 +228,27 @@ def _settle(
     for node, item in items.items():
         for dependant in dependants.get(node, ()):
             resource = dependant.resource
+            along = rules.goes_along(resource, item.resource)
+            if not (along or dependant.first):
+                continue
             planned = items.get(resource.node_id)
-            if planned is not None and planned.kept is None:
+            if planned is None:
+                if not along:
+                    item.kept = item.kept or f"{_short(resource)} stays, and can't without it"
+            elif not along or planned.kept is None or planned.kept != rules.held_back(resource):
+                above.setdefault(resource.node_id, []).append(node)
                 if dependant.first:
                     item.waits_for.add(resource.node_id)
-                    above.setdefault(resource.node_id, []).append(node)
-            elif rules.goes_along(resource):
+            if along and (planned is None or planned.kept is not None):
+                item.takes_along.append(TakenAlong(resource.node_id, resource.scope, resource.id))
                 if dependant.protected:
                     item.kept = item.kept or f"{_short(resource)} would go along, and is protected"
-                item.takes_along.append((resource.scope.kind, resource.id))
-            elif dependant.first:
-                item.kept = item.kept or f"{_short(resource)} stays and still needs it"
     stays = [node for node, item in items.items() if item.kept is not None]
     while stays:
         node = stays.pop()
         for other in above.get(node, ()):
             if items[other].kept is None:
-                items[other].kept = f"{_short(items[node].resource)} stays and still needs it"
+                items[other].kept = f"{_short(items[node].resource)} stays, and can't without it"
                 stays.append(other)
     _put_into_waves({node: item for node, item in items.items() if item.kept is None})
 
@@ -303,7 +316,9 @@ def _hash(items: Sequence[PlanItem]) -> bytes:
     for item in items:
         waits_for = sorted(node.hex for node in item.waits_for)
         parts = (item.resource.node_id.hex, item.reason, item.author, item.wave, item.kept, waits_for)
-        digest.update(repr((*parts, item.takes_along, item.fingerprint)).encode())
+        digest.update(
+            repr((*parts, [one.node_id.hex for one in item.takes_along], item.fingerprint)).encode()
+        )
     return digest.digest()
 
 
@@ -344,7 +359,7 @@ def _write(
             why = (item.reason, item.author, item.born, item.wave, item.kept)
             rest = (
                 sorted(item.waits_for),
-                Jsonb(item.takes_along),
+                Jsonb([[one.node_id, *astuple(one.scope), one.id] for one in item.takes_along]),
                 item.fingerprint,
                 Jsonb(resource.reported),
             )
@@ -397,5 +412,5 @@ def _item(row: Any) -> PlanItem:
         row.wave,
         set(row.waits_for),
         row.fingerprint,
-        [(kind, id_) for kind, id_ in row.takes_along],
+        [TakenAlong(uuid.UUID(node), Scope(*scope), id_) for node, *scope, id_ in row.takes_along],
     )

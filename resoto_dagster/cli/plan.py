@@ -78,7 +78,7 @@ def _what(item: "PlanItem") -> str:
 
 
 def _along(item: "PlanItem") -> str:
-    taken = ", ".join(f"{kind} {id_}" for kind, id_ in item.takes_along)
+    taken = ", ".join(map(str, item.takes_along))
     return f", and with it {taken}" if taken else ""
 
 
@@ -151,7 +151,7 @@ def _item_as_json(item: "PlanItem", outcome: str | None, detail: str | None) -> 
         "born": item.born,
         "wave": item.wave,
         "kept": item.kept,
-        "takes_along": [{"kind": kind, "id": id_} for kind, id_ in item.takes_along],
+        "takes_along": [{"kind": one.scope.kind, "id": one.id} for one in item.takes_along],
         "outcome": outcome,
         "detail": detail,
     }

@@ -25,6 +25,7 @@ from resoto_dagster.demo.server import ROLE, DemoError, only_simulated_aws, simu
 from resoto_dagster.demo.truth import Found, list_everything
 from resoto_dagster.inventory.schema import migrate
 from resoto_dagster.metrics.generate import latest_snapshot
+from resoto_dagster.model.resource import Scope
 from resoto_dagster.workflow.run import run_workflow
 
 CLEANED = "222222222222"
@@ -189,8 +190,9 @@ def _show_metrics(before: Totals, after: Totals) -> None:
 
 def _check(plan: Plan, ended: Mapping[uuid.UUID, tuple[Outcome, str]], gone: set[Found]) -> None:
     """Compare what is really gone with what the plan said. Raises DemoError on any difference."""
-    planned = {_found(item) for item in plan.going if ended[item.resource.node_id][0] == "gone"}
-    along = {(*_found(item)[:2], *taken) for item in plan.going for taken in item.takes_along}
+    deleted = [item.resource for item in plan.going if ended[item.resource.node_id][0] == "gone"]
+    planned = {_found(resource.scope, resource.id) for resource in deleted}
+    along = {_found(taken.scope, taken.id) for item in plan.going for taken in item.takes_along}
     say(f"{len(gone)} resources are gone: {len(gone & planned)} that the plan deletes,")
     say(f"and {len(gone & along - planned)} that go along with them, as the plan says.")
     for what in sorted(gone - planned - along):
@@ -203,9 +205,8 @@ def _check(plan: Plan, ended: Mapping[uuid.UUID, tuple[Outcome, str]], gone: set
     say("That is exactly what the plan said.")
 
 
-def _found(item: PlanItem) -> Found:
-    scope = item.resource.scope
-    return scope.account, scope.region, scope.kind, item.resource.id
+def _found(scope: Scope, id_: str) -> Found:
+    return scope.account, scope.region, scope.kind, id_
 
 
 def _serve(folder: Path) -> None:

@@ -1,13 +1,18 @@
 """The inventory as hooks, rules and people use it: search it, and mark what should go or stay."""
 
 import uuid
-from collections.abc import Generator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DataError
 
 from resoto_dagster.inventory.marks import Author, Mark, MarkName, remove_mark, set_marks
-from resoto_dagster.inventory.search.compile import Statement, compile_aggregate, compile_nodes
+from resoto_dagster.inventory.search.compile import compile_aggregate, compile_nodes
+from resoto_dagster.inventory.search.kinds import check_kinds
 from resoto_dagster.inventory.search.parse import SearchError, parse_search
 
 if TYPE_CHECKING:
@@ -49,8 +54,12 @@ class Inventory:
         else:
             names = [part.name for part in query.aggregate.groups]
             names += [part.as_name for part in query.aggregate.functions]
+            twice = [name for name, count in Counter(names).items() if count > 1]
+            if twice:
+                raise SearchError(f"{twice[0]!r} would stand twice in the result; name one of them with as")
             statement = compile_aggregate(query)
-        with self._engine.connect() as connection:
+        with self._searching() as connection:
+            check_kinds(connection, query)
             for row in connection.execution_options(yield_per=1000).execute(
                 text(statement.sql), statement.parameters
             ):
@@ -74,8 +83,10 @@ class Inventory:
         query = parse_search(search)
         if query.aggregate is not None:
             raise SearchError("an aggregation has no resources to work on")
-        with self._engine.connect() as connection:
-            return list(_execute(connection, compile_nodes(query, "r.node_id")))
+        statement = compile_nodes(query, "r.node_id")
+        with self._searching() as connection:
+            check_kinds(connection, query)
+            return list(connection.execute(text(statement.sql), statement.parameters).scalars())
 
     def clean(self, search: str, reason: str) -> int:
         """Mark what the search finds to be cleaned up. Returns how many. Raises SearchError."""
@@ -91,6 +102,16 @@ class Inventory:
         with self._engine.begin() as connection:
             return remove_mark(connection, self._author, mark, nodes)
 
+    @contextmanager
+    def _searching(self) -> Iterator[Connection]:
+        """A connection; what only the database can refuse (a regular expression for one) is a SearchError."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except (DataError, psycopg.DataError) as error:
+            cause = str(getattr(error, "orig", error)).partition("\n")[0]
+            raise SearchError(f"the database refused: {cause}") from None
+
     def _mark(self, search: str, mark: MarkName, reason: str) -> int:
         nodes = self.nodes(search)
         with self._engine.begin() as connection:
@@ -100,7 +121,3 @@ class Inventory:
 def _own(reported: dict[str, Any] | None) -> dict[str, Any]:
     """The reported properties that no column of every node carries already."""
     return {key: value for key, value in (reported or {}).items() if key not in _COLUMNS}
-
-
-def _execute(connection: Connection, statement: Statement) -> Sequence[Any]:
-    return connection.execute(text(statement.sql), statement.parameters).scalars().all()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import ProgrammingError
 
 SCHEMA = "inventory"
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -14,11 +15,15 @@ def _head() -> str:
     return max(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
-def _current(connection: Connection) -> str | None:
-    if connection.scalar(text("SELECT to_regclass(:table)"), {"table": f"{SCHEMA}.alembic_version"}) is None:
-        return None
-    current: str | None = connection.scalar(text("SELECT version_num FROM inventory.alembic_version"))
-    return current
+def _up_to_date(connection: Connection) -> bool:
+    """Whether the schema is there, and of this program's revision or a newer one."""
+    current = connection.scalar(text("SELECT version_num FROM inventory.alembic_version"))
+    return current is not None and current >= _head()
+
+
+def _exists(connection: Connection) -> bool:
+    found = connection.scalar(text("SELECT to_regclass(:table)"), {"table": f"{SCHEMA}.alembic_version"})
+    return found is not None
 
 
 def migrate(engine: Engine) -> None:
@@ -26,13 +31,15 @@ def migrate(engine: Engine) -> None:
 
     A schema that is newer than this program is left alone.
     """
-    with engine.connect() as connection:
-        current = _current(connection)
-    if current is not None and current >= _head():
-        return
+    try:
+        with engine.connect() as connection:
+            if _up_to_date(connection):
+                return
+    except ProgrammingError:  # no such table: nothing is there yet
+        pass
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        if _current(connection) != _head():
+        if not (_exists(connection) and _up_to_date(connection)):
             _upgrade(connection)
 
 

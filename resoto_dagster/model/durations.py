@@ -18,14 +18,16 @@ _UNITS = {
 }
 _LENGTH = {name: length for length, names in _UNITS.items() for name in names}
 _SHORT = (("y", 31_536_000), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*")
+_LONGEST = timedelta(days=365 * 1000)  # what is added to a date then stays one that Python and Postgres know
 _EXPECTED = "expected e.g. 30d, 2h30m or '7 days 4 hours' (m is minutes, M is months)"
 
 
 def parse_duration(text: str) -> timedelta:
     """The length of a duration, always above zero.
 
-    Raises ValueError, in words for a person, for anything that is no duration and for zero and negative ones.
+    Raises ValueError, in words for a person, for anything that is no duration, for zero and negative ones,
+    and for more than 1000 years.
     """
     stripped = text.strip()
     if stripped.startswith("-"):
@@ -40,7 +42,9 @@ def parse_duration(text: str) -> timedelta:
         try:
             total += float(part[1]) * _LENGTH[part[2]]
         except OverflowError:
-            raise ValueError(f"duration {text!r} is longer than can be reckoned with; {_EXPECTED}") from None
+            total = timedelta.max
+        if total > _LONGEST:
+            raise ValueError(f"duration {text!r} is longer than 1000 years; {_EXPECTED}")
         position = part.end()
     if not total:
         raise ValueError(f"duration {text!r} is empty or zero; {_EXPECTED}")

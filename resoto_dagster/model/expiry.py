@@ -14,6 +14,8 @@ CTIME_TAG = "resoto:ctime"
 EXPIRES_TAG = "resoto:expires"
 EXPIRATION_TAGS = ("resoto:expiration", "expiration")
 NEVER = "never"
+# In any time zone, and 1000 years later, these are dates that Python and Postgres know.
+_FIRST_YEAR, _LAST_YEAR = 1900, 8900
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ def _timestamp(tag: str, value: str) -> datetime:
         raise ValueError(
             f"tag {tag}={value!r} is no timestamp; expected ISO 8601, e.g. 2026-01-31T12:00:00Z"
         ) from None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"tag {tag}={value!r} is not in the years {_FIRST_YEAR} to {_LAST_YEAR}")
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

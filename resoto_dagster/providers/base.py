@@ -80,11 +80,11 @@ class ProviderSession(Protocol):
     def held_back(self, resource: StoredResource) -> str | None:
         """Why the API would not delete this very resource on its own, or None."""
 
-    def goes_along(self, resource: StoredResource) -> bool:
-        """Whether the API deletes this very resource along with what it belongs to.
+    def goes_along(self, resource: StoredResource, owner: StoredResource) -> bool:
+        """Whether the API deletes this very resource along with the owner, to which an edge leads it back.
 
-        A default security group goes with its network, a root volume mostly with its instance. Such a
-        resource does not keep its owner, unless it is protected.
+        A default security group goes with its network, a root volume mostly with its instance, everything
+        in a stack with the stack. Such a resource does not keep its owner, unless it is protected.
         """
 
     def close(self) -> None:

@@ -76,9 +76,7 @@ def _show(context: OpExecutionContext, project: Project, engine: Engine) -> Mate
     rows = []
     for item in plan.going[:SHOWN]:
         outcome, detail = ended.get(item.resource.node_id, ("untouched", reason or ""))
-        row = describe(item) | {"outcome": outcome, "detail": detail}
-        del row["kept because"]
-        rows.append(TableRecord(row))
+        rows.append(TableRecord({"outcome": outcome, "detail": detail, **describe(item)}))
     if rows:
         metadata["outcomes"] = MetadataValue.table(rows)
     return Materialized(metadata, version)

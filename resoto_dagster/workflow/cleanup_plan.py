@@ -23,7 +23,7 @@ from resoto_dagster.workflow.graphs import Materialized, step_asset
 from resoto_dagster.workflow.project import Project, root_run_id
 
 SHOWN = 200
-"""How many rows of a plan the asset's metadata holds; `resoto plan show` shows all."""
+"""How many rows each of the asset's tables has; `resoto plan show` shows all."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,10 @@ class _Rules:
         session = self.sessions.get(resource.scope.provider)
         return session.held_back(resource) if session else f"{resource.scope.provider} is not configured"
 
-    def goes_along(self, resource: StoredResource) -> bool:
-        session = self.sessions.get(resource.scope.provider)
-        return session is not None and session.goes_along(resource)
+    def goes_along(self, resource: StoredResource, owner: StoredResource) -> bool:
+        session = self.sessions.get(owner.scope.provider)
+        same = owner.scope.provider == resource.scope.provider
+        return session is not None and same and session.goes_along(resource, owner)
 
 
 def _plan(context: OpExecutionContext, project: Project, engine: Engine) -> None:
@@ -79,19 +80,17 @@ def plan_of_run(engine: Engine, context: OpExecutionContext) -> Plan:
 
 
 def describe(item: PlanItem) -> dict[str, str | int | float | bool | None]:
-    """A planned resource as a row: what, where, why, how old, in which wave or why it is kept."""
+    """A planned resource as a row: what, where, why and how old; what a page has no room for comes last."""
     scope = item.resource.scope
     return {
-        "wave": item.wave,
         "kind": scope.kind,
-        "id": item.resource.id,
         "name": item.resource.name,
-        "where": f"{scope.provider}/{item.account_name or scope.account}/{item.region}",
         "why": item.reason,
-        "by": item.author,
+        "where": f"{scope.provider}/{item.account_name or scope.account}/{item.region}",
         "age": format_duration(datetime.now(UTC) - item.born),
-        "takes along": ", ".join(f"{kind} {id_}" for kind, id_ in item.takes_along),
-        "kept because": item.kept or "",
+        "id": item.resource.id,
+        "by": item.author,
+        "takes along": ", ".join(map(str, item.takes_along)),
     }
 
 
@@ -104,8 +103,12 @@ def _show(context: OpExecutionContext, _project: Project, engine: Engine) -> Mat
         "held": plan.held or "no",
         "hash": plan.hash,
     }
-    if plan.items:
-        metadata["plan"] = MetadataValue.table([TableRecord(describe(item)) for item in plan.items[:SHOWN]])
+    if plan.going:
+        rows = [TableRecord({"wave": item.wave, **describe(item)}) for item in plan.going[:SHOWN]]
+        metadata["plan"] = MetadataValue.table(rows)
+    if plan.kept:
+        rows = [TableRecord({"kept because": item.kept, **describe(item)}) for item in plan.kept[:SHOWN]]
+        metadata["marked and kept"] = MetadataValue.table(rows)
     if plan.notes:
         metadata["notes"] = MetadataValue.md("\n".join(f"- {note}" for note in plan.notes[:SHOWN]))
     return Materialized(metadata, plan.hash)

@@ -94,7 +94,7 @@ def collect_op(project: Project, provider: str) -> OpDefinition:
         everything = len(selected) == len(order)
         sink = InventorySink(engine, provider, root_run_id(context.run))
         with engine.begin() as connection:
-            register_kinds(connection, provider, kinds.values())
+            register_kinds(connection, provider, project.providers[provider].kinds.values())
         own = project.settings.providers[provider].own
         with provider_session(project.providers[provider], own) as session:
             session.collect(selected, sink)
@@ -132,6 +132,17 @@ ROLL_UP = "inventory"
 
 def _description(output: str, kinds: Mapping[str, Kind]) -> str:
     return kinds[output].description if output in kinds else "All kinds of the provider."
+
+
+def _facts(output: str, kinds: Mapping[str, Kind]) -> dict[str, Any]:
+    """What its page says of a kind whether or not it was collected yet."""
+    if output not in kinds:
+        return {}
+    kind = kinds[output]
+    return {
+        "base kinds": ", ".join(sorted(kind.all_bases)),
+        "cleanup": "can delete it" if kind.deletable and not kind.phantom else "never deletes it",
+    }
 
 
 def _report(context: OpExecutionContext, provider: str, sink: InventorySink) -> None:
@@ -239,6 +250,7 @@ def collect_assets(project: Project) -> AssetsDefinition:
     """The assets of the step: every kind of every provider, a roll-up a provider, and the inventory."""
     collects = {provider: collect_op(project, provider) for provider in project.providers}
     keys, deps, groups, descriptions = {"inventory": INVENTORY}, {}, {"inventory": "workflow"}, {}
+    facts: dict[str, Mapping[str, Any]] = {}
     descriptions["inventory"] = "The inventory graph in Postgres, after all providers were collected."
     deps["inventory"] = {AssetKey([provider, ROLL_UP]) for provider in collects}
     for provider in collects:
@@ -249,6 +261,7 @@ def collect_assets(project: Project) -> AssetsDefinition:
             keys[output] = AssetKey([provider, name])
             groups[output] = provider
             descriptions[output] = _description(name, kinds)
+            facts[output] = _facts(name, kinds)
             above = parents[name] if name in kinds else _leaves(parents)
             deps[output] = {AssetKey([provider, parent]) for parent in above}
     return AssetsDefinition.from_graph(
@@ -257,5 +270,6 @@ def collect_assets(project: Project) -> AssetsDefinition:
         internal_asset_deps=deps,
         group_names_by_output_name=groups,
         descriptions_by_output_name=descriptions,
+        metadata_by_output_name=facts,
         can_subset=True,
     )

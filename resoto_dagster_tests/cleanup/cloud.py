@@ -16,6 +16,7 @@ class Cloud:
         self.refuses: dict[str, str] = {}
         self.held: dict[str, str] = {}
         self.along: set[str] = set()
+        self.takes_all: set[str] = set()
         self.deleted: list[str] = []
         self.reads: list[str] = []
         self.before_delete: Callable[[str], None] = lambda _id: None
@@ -49,8 +50,8 @@ class Cloud:
     def held_back(self, resource: StoredResource) -> str | None:
         return self.held.get(resource.id)
 
-    def goes_along(self, resource: StoredResource) -> bool:
-        return resource.id in self.along
+    def goes_along(self, resource: StoredResource, owner: StoredResource) -> bool:
+        return resource.id in self.along or owner.id in self.takes_all
 
     def close(self) -> None:
         pass

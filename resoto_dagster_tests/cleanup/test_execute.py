@@ -12,7 +12,7 @@ from resoto_dagster_tests.cleanup.conftest import (
     network_with_everything,
     settings,
 )
-from resoto_dagster_tests.estate import node, resource, scope, table
+from resoto_dagster_tests.estate import goes_before, node, resource, scope, table
 
 
 def journal(estate: Estate, id_: str) -> list[str]:
@@ -76,6 +76,31 @@ def test_what_was_protected_since_it_was_planned_is_kept(estate: Estate) -> None
     result = estate.execute(plan)["v1"]
     assert result.outcome == "kept"
     assert result.detail == "protected since it was planned, by person ann: needed after all"
+    assert estate.cloud.deleted == []
+
+
+def test_what_went_along_leaves_the_inventory_once_a_read_does_not_find_it(estate: Estate) -> None:
+    network, instance, _ = network_with_everything()
+    instance.tags = {}
+    estate.cloud.along = {"ins", "vol"}
+    estate.collect(network, instance, resource("vol", edges=goes_before("sim_network", "net")))
+    plan = estate.plan()
+    estate.cloud.before_delete = lambda _id: estate.cloud.resources.pop("ins", None)
+    assert estate.execute(plan)["net"].outcome == "gone"
+    assert table(estate.engine, "SELECT id FROM inventory.resources") == [("vol",)]
+
+
+def test_what_would_take_along_something_protected_since_it_was_planned_is_kept(estate: Estate) -> None:
+    network, instance, _ = network_with_everything()
+    instance.tags = {}
+    estate.cloud.along = {"ins"}
+    estate.collect(network, instance)
+    plan = estate.plan()
+    with estate.engine.begin() as connection:
+        set_marks(
+            connection, Author("person", "ann"), [Mark(node("ins", "sim_instance"), "protected", "mine")]
+        )
+    assert estate.execute(plan)["net"].outcome == "kept"
     assert estate.cloud.deleted == []
 
 

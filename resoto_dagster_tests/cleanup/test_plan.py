@@ -7,7 +7,7 @@ from resoto_dagster.cleanup.plan import Plan, load_plan
 from resoto_dagster.config import BudgetSettings
 from resoto_dagster.inventory.collecting import InventorySink
 from resoto_dagster.inventory.marks import Author, Mark, replace_marks, set_marks
-from resoto_dagster.model.resource import Edge, EdgeType
+from resoto_dagster.model.resource import Edge, EdgeType, Resource
 from resoto_dagster_tests.cleanup.conftest import (
     EXPIRED,
     Estate,
@@ -151,8 +151,8 @@ def test_trap_6_what_stays_keeps_what_it_needs(estate: Estate) -> None:
     plan = estate.plan()
     assert plan.going == []
     assert kept(plan) == {
-        "net": "sim_instance ins stays and still needs it",
-        "vol": "sim_instance ins stays and still needs it",
+        "net": "sim_instance ins stays, and can't without it",
+        "vol": "sim_instance ins stays, and can't without it",
     }
 
 
@@ -193,12 +193,32 @@ def test_what_goes_along_with_its_owner_does_not_keep_it_unless_it_is_protected(
     estate.collect(network, instance)
     plan = estate.plan()
     assert waves(plan) == {"net": 1}
-    assert plan.items[0].takes_along == [("sim_instance", "ins")]
+    assert [str(one) for one in plan.items[0].takes_along] == ["sim_instance ins"]
     with estate.engine.begin() as connection:
         set_marks(
             connection, Author("person", "ann"), [Mark(node("ins", "sim_instance"), "protected", "mine")]
         )
     assert kept(estate.plan())["net"] == "sim_instance ins would go along, and is protected"
+
+
+def test_what_takes_along_all_it_leads_to_stays_when_any_of_that_must_stay(estate: Estate) -> None:
+    """A stack: deleting it deletes what is in it, which is no dependant of it."""
+
+    def stack_of(*ids: str) -> Resource:
+        edges = tuple(Edge(EdgeType.DEFAULT, outgoing=True, kind="sim_volume", value=id_) for id_ in ids)
+        return resource("stack", "sim_network", tags=EXPIRED, edges=edges)
+
+    estate.cloud.takes_all = {"stack"}
+    estate.collect(stack_of("v1", "v2"), resource("v1"), resource("v2", tags=EXPIRED))
+    plan = estate.plan()
+    assert waves(plan) == {"stack": 1, "v2": 1}
+    assert [str(one) for one in plan.items[0].takes_along] == ["sim_volume v1"]
+    with estate.engine.begin() as connection:
+        set_marks(connection, Author("person", "ann"), [Mark(node("v2"), "protected", "mine")])
+    assert kept(estate.plan())["stack"] == "sim_volume v2 would go along, and is protected"
+    estate.run = "run-2"
+    estate.collect(stack_of("v1"), resource("v1", tags=EXPIRED, edges=attached_to("somebody")))
+    assert kept(estate.plan())["stack"] == "sim_volume v1 stays, and can't without it"
 
 
 def test_what_the_provider_does_not_delete_by_itself_is_kept_with_its_reason(estate: Estate) -> None:

@@ -6,6 +6,7 @@ A comparison only holds for a value of the same type, and never for null, except
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -19,6 +20,8 @@ from resoto_dagster.inventory.search.query import (
     Path,
     Predicate,
     Query,
+    Value,
+    as_text,
 )
 from resoto_dagster.model.durations import parse_duration
 
@@ -91,6 +94,17 @@ class _Compiler:
             return _ROOTED_TEXTS.get(path.steps)
         return _TEXTS.get(path.steps[0]) if len(path.steps) == 1 else None
 
+    def column_of(self, path: Path) -> str | None:
+        """The SQL of a path that is no property: a text, a time, or the time that an age counts from."""
+        if path.rooted and path.steps == ("metadata", "expires"):
+            return EXPIRES
+        times = {**_TIMES, **_AGES} if len(path.steps) == 1 and not path.rooted else {}
+        return times.get(path.steps[0]) or self.text(path)
+
+    def not_null(self, path: Path) -> str:
+        """The JSON value at a path; null where it is JSON's null."""
+        return f"NULLIF({self.json(path)}, CAST('null' AS jsonb))"
+
     def term(self, term: IsKind | Predicate | Everything) -> str:
         if isinstance(term, Everything):
             return "true"
@@ -118,7 +132,7 @@ class _Compiler:
 
     def _single(self, term: Predicate, what: str, convert: Callable[[str], Any]) -> Any:
         if term.comparison not in _MIRRORED or not isinstance(term.value, str):
-            raise SearchError(f"{term.path} compares (= != < <= > >=) with {what}, not {term.value!r}")
+            raise SearchError(f"{term.path} compares (= != < <= > >=) with {what}, not {_shown(term.value)}")
         try:
             return convert(term.value)
         except ValueError as error:
@@ -132,6 +146,9 @@ class _Compiler:
         return f"{expression} IS {'NOT ' if term.comparison == '!=' else ''}NULL"
 
     def age(self, term: Predicate, column: str) -> str:
+        null = self._null(term, column)
+        if null:
+            return null
         length = self._single(term, "a duration, e.g. 30d", parse_duration)
         return f"{column} {_MIRRORED[term.comparison]} now() - CAST({self.parameter(length)} AS interval)"
 
@@ -154,11 +171,13 @@ class _Compiler:
         if null:
             return null
         if isinstance(term.value, tuple):
-            texts = [str(value) for value in term.value]
-            negation = "NOT " if term.comparison in ("not in", "!=") else ""
+            if term.comparison in ("=", "!="):
+                raise SearchError(f"{term.path} is a text; it compares with a list by in and not in")
+            texts = [as_text(value) for value in term.value]
+            negation = "NOT " if term.comparison == "not in" else ""
             return f"{negation}{column} = ANY (CAST({self.parameter(texts)} AS text[]))"
         operator = "<>" if term.comparison == "!=" else term.comparison
-        return f"{column} {operator} {self.parameter(str(term.value))}"
+        return f"{column} {operator} {self.parameter(as_text(term.value))}"
 
     def property(self, term: Predicate) -> str:
         place = self.json(term.path)
@@ -169,13 +188,13 @@ class _Compiler:
             return not_null if "NOT" in null else f"NOT {not_null}"
         if term.comparison in ("in", "not in"):
             assert isinstance(term.value, tuple)
-            values = self.parameter([orjson.dumps(value).decode() for value in term.value])
+            values = self.parameter([_json(value) for value in term.value])
             found = f"{place} = ANY (CAST({values} AS jsonb[]))"
             return found if term.comparison == "in" else f"({not_null} AND NOT {found})"
         if term.comparison in ("~", "!~"):
-            matches = f"({place} #>> '{{}}') {term.comparison} {self.parameter(str(term.value))}"
+            matches = f"({place} #>> '{{}}') {term.comparison} {self.parameter(as_text(term.value))}"
             return f"(jsonb_typeof({place}) = 'string' AND {matches})"
-        value = f"CAST({self.parameter(orjson.dumps(term.value).decode())} AS jsonb)"
+        value = f"CAST({self.parameter(_json(term.value))} AS jsonb)"
         if term.comparison == "=":
             return f"{place} = {value}"
         if term.comparison == "!=":
@@ -186,16 +205,24 @@ class _Compiler:
         return "\nWHERE " + "\n    AND ".join(self.term(term) for term in query.terms)
 
     def group(self, group: Group) -> str:
+        if group.path.rooted and group.path.steps in _ROOTED_FLAGS:
+            return _ROOTED_FLAGS[group.path.steps]
+        if not group.path.rooted and group.path.steps[0] in _AGES and len(group.path.steps) == 1:
+            raise SearchError(f"{group.path} is another for every resource; it can't be grouped by")
         column = self.text(group.path)
         return column if column is not None else f"({self.json(group.path)} #>> '{{}}')"
 
     def function(self, function: Function) -> str:
-        if function.operand is None:
+        if function.operand is None or (function.name == "count" and isinstance(function.operand, Decimal)):
             return "count(*)"
-        if function.name == "count":
-            assert isinstance(function.operand, Path)
-            return f"count({self.text(function.operand) or self.json(function.operand)})"
+        if isinstance(function.operand, Path) and function.name == "count":
+            return f"count({self.column_of(function.operand) or self.not_null(function.operand)})"
         if isinstance(function.operand, Path):
+            if self.column_of(function.operand) is not None:
+                raise SearchError(
+                    f"{function.name}({function.operand}): only numbers can be aggregated, and "
+                    f"{function.operand} is none"
+                )
             place = self.json(function.operand)
             # a CASE is the only place where Postgres promises to look before it casts
             number = f"CASE WHEN jsonb_typeof({place}) = 'number' THEN CAST({place} AS numeric) END"
@@ -204,6 +231,16 @@ class _Compiler:
         for operator, value in function.arithmetic:
             number = f"({number}) {operator} CAST({self.parameter(value)} AS numeric)"
         return f"{function.name}({number})"
+
+
+def _json(value: Value) -> str:
+    if isinstance(value, tuple):
+        return f"[{','.join(map(_json, value))}]"
+    return as_text(value) if isinstance(value, Decimal) else orjson.dumps(value).decode()
+
+
+def _shown(value: Value) -> str:
+    return repr(value) if isinstance(value, str) else as_text(value)
 
 
 def _moment(text: str) -> datetime:

@@ -1,5 +1,7 @@
 """From the text of a search to a query; what is wrong is shown with line, column and a caret."""
 
+import re
+from decimal import Decimal
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
@@ -50,14 +52,18 @@ _SPOKEN = {
     "$END": "the end",
 }
 _SAME = {"==": "=", "=~": "~"}
+_UNSEARCHABLE = re.compile("[\x00\ud800-\udfff]")
+_DIGITS = 100
 
 
 class SearchError(ResotoError):
     """A search that can't be understood; the text shows the place."""
 
 
-def _number(token: str) -> int | float:
-    return float(token) if "." in token else int(token)
+def _number(token: str) -> Decimal:
+    if len(token) > _DIGITS:
+        raise SearchError(f"a number has {_DIGITS} characters at most: {token[:20]}…")
+    return Decimal(token)
 
 
 @v_args(inline=True)
@@ -101,9 +107,11 @@ class _ToQuery(Transformer[Token, Query]):
         return Everything()
 
     def predicate(self, path: Path, comparison: Any, value: Any) -> Predicate:
-        if (comparison in ("in", "not in")) != isinstance(value, tuple) and comparison not in ("=", "!="):
-            expected = "a list" if comparison in ("in", "not in") else "a single value"
-            raise SearchError(f"{path} {comparison} … needs {expected}")
+        lists = comparison in ("in", "not in")
+        if lists != isinstance(value, tuple) and comparison not in ("=", "!="):
+            raise SearchError(f"{path} {comparison} … needs {'a list' if lists else 'a single value'}")
+        if lists and None in value:
+            raise SearchError(f"{path} {comparison} …: null is in no list; compare it with = or !=")
         return Predicate(path, comparison, value)
 
     def comparison(self, token: Token | str) -> str:
@@ -116,12 +124,15 @@ class _ToQuery(Transformer[Token, Query]):
         return "not in"
 
     def path(self, root: Token | None, *steps: Token) -> Path:
-        return Path(tuple(step.strip("`") for step in steps), rooted=root is not None)
+        names = tuple(step.strip("`") for step in steps)
+        if root is not None and names[0] == "reported" and len(names) > 1:
+            return Path(names[1:])
+        return Path(names, rooted=root is not None)
 
     def string(self, token: Token) -> str:
         return token[1:-1].replace('\\"', '"').replace("\\'", "'").replace("\\\\", "\\")
 
-    def number(self, token: Token) -> int | float:
+    def number(self, token: Token) -> Decimal:
         return _number(token)
 
     def word(self, token: Token) -> str:
@@ -137,7 +148,7 @@ class _ToQuery(Transformer[Token, Query]):
         return None
 
     def array(self, *values: Any) -> tuple[Any, ...]:
-        return () if values == (None,) else values
+        return values
 
 
 setattr(_ToQuery, "in", _ToQuery.in_)
@@ -151,6 +162,10 @@ def _parser() -> Lark:
 
 def parse_search(text: str) -> Query:
     """The query of a search's text. Raises SearchError that shows the place and what was expected there."""
+    unsearchable = _UNSEARCHABLE.search(text)
+    if unsearchable is not None:
+        problem = f"a search can't hold the character U+{ord(unsearchable[0]):04X}"
+        raise SearchError(_at(text.replace(unsearchable[0], "\ufffd"), unsearchable.start(), problem))
     try:
         return _ToQuery().transform(_parser().parse(text))
     except UnexpectedInput as error:
@@ -164,15 +179,18 @@ def parse_search(text: str) -> Query:
 def _describe(text: str, error: UnexpectedInput) -> str:
     at_end = isinstance(error, UnexpectedEOF) or error.pos_in_stream is None
     position = len(text) if at_end else int(error.pos_in_stream or 0)
-    before = text[:position]
-    line, column = before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
     expected: set[str] = set()
     if isinstance(error, UnexpectedCharacters):
         expected = set(error.allowed or ())
     elif isinstance(error, UnexpectedEOF):
         expected = set(error.expected)
     spoken = ", ".join(sorted({_SPOKEN.get(name, name) for name in expected if name != "WS"}))
-    shown = text.splitlines()[line - 1] if text.strip() else ""
-    return (
-        f"line {line}, column {column}: expected {spoken or 'a search'}\n  {shown}\n  {' ' * (column - 1)}^"
-    )
+    return _at(text, position, f"expected {spoken or 'a search'}")
+
+
+def _at(text: str, position: int, problem: str) -> str:
+    """The problem with its place: line, column, and a caret below the line."""
+    before = text[:position]
+    line, column = before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
+    shown = text.split("\n")[line - 1]
+    return f"line {line}, column {column}: {problem}\n  {shown}\n  {' ' * (column - 1)}^"

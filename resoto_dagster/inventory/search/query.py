@@ -1,10 +1,11 @@
 """A parsed search."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 Comparison = Literal["=", "!=", "<", "<=", ">", ">=", "~", "!~", "in", "not in"]
-Scalar = str | int | float | bool | None
+Scalar = str | Decimal | bool | None
 Value = Scalar | tuple[Scalar, ...]
 
 
@@ -57,8 +58,8 @@ class Function:
     """One aggregated value: a function of a path or number, with arithmetic on it from left to right."""
 
     name: Literal["sum", "min", "max", "avg", "count"]
-    operand: Path | float | int | None
-    arithmetic: tuple[tuple[str, float | int], ...]
+    operand: Path | Decimal | None
+    arithmetic: tuple[tuple[str, Decimal], ...]
     as_name: str
 
 
@@ -76,3 +77,12 @@ class Query:
 
     terms: tuple[Term, ...]
     aggregate: Aggregate | None = None
+
+
+def as_text(value: Value) -> str:
+    """A value as the search language writes it, texts without quotes."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(as_text, value))}]"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return value if isinstance(value, str) else {True: "true", False: "false", None: "null"}[value]

@@ -169,7 +169,8 @@ class AwsKind(Kind):
     in the region that is found there, and details are asked for in it.
     `read` narrows the list call to one resource; `missing` are the error codes that say it is gone;
     without `read` the whole list is read. `gone` are the values at a path by which the API reports what is
-    deleted already; those are not collected. `changing` are properties that change by themselves, or when
+    deleted already; those are not collected. A kind that `takes_along` has AWS delete all that its resources
+    lead to with them. `changing` are properties that change by themselves, or when
     a dependant goes: no reason to keep what was planned. `volatile` are those that change all the time: they
     are no change of the resource at all.
     """
@@ -196,6 +197,7 @@ class AwsKind(Kind):
     delete: tuple[Step, ...] = ()
     tagging: Tagging | None = None
     held_back: tuple[HeldBack, ...] = ()
+    takes_along: bool = False
     changing: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()
 

@@ -14,6 +14,7 @@ from resoto_dagster.providers.aws.mapping import compile_mapper
 from resoto_dagster.providers.aws.params import compile_params
 from resoto_dagster.providers.aws.paths import compile_path
 from resoto_dagster.providers.aws.shapes import item_members
+from resoto_dagster.providers.base import ProviderError
 
 
 class Reader:
@@ -45,7 +46,9 @@ class Reader:
             items = self._listing.all(client, in_turn)
         else:
             params = self._narrow(reported)
-            items = [] if params is None else self._listing.narrowed(client, params)
+            if params is None:  # an empty answer would mean that it is gone
+                raise ProviderError(f"{reported['id']} can't be read again: {self._kind.read} is not known")
+            items = self._listing.narrowed(client, params)
         found = [item for item in items if str(self._id(item)) == reported["id"]]
         return next(iter(self._finish(found[:1], account, region, in_turn)), None)
 

@@ -55,8 +55,10 @@ class AwsSession:
         rule = held_back(self._kinds[resource.scope.kind], resource)
         return rule.reason if rule else None
 
-    def goes_along(self, resource: StoredResource) -> bool:
-        """Whether AWS deletes this very resource along with what it belongs to."""
+    def goes_along(self, resource: StoredResource, owner: StoredResource) -> bool:
+        """Whether AWS deletes this very resource along with the owner."""
+        if self._kinds[owner.scope.kind].takes_along:
+            return True
         rule = held_back(self._kinds[resource.scope.kind], resource)
         return rule is not None and rule.along
 

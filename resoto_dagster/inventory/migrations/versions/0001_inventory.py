@@ -173,7 +173,7 @@ _STATEMENTS = (
         wave integer,                   -- null: it is kept
         kept text,                      -- why it is kept
         waits_for uuid[] NOT NULL,      -- what must be gone first
-        takes_along jsonb NOT NULL,     -- kind and id of what goes with it without being marked
+        takes_along jsonb NOT NULL,     -- node_id, scope and id of what goes with it
         fingerprint bytea NOT NULL,
         reported jsonb NOT NULL,
         PRIMARY KEY (plan_id, position),

@@ -86,6 +86,7 @@ _STACK = AwsKind(
     read={"StackName": "id"},
     gone=("StackStatus", ("DELETE_COMPLETE",)),
     delete=(Step(operation="delete_stack", params={"StackName": "id"}),),
+    takes_along=True,
     held_back=(HeldBack("stack_nested", (True,), "it goes with the stack that it is nested in", along=True),),
     changing=("stack_drift_information", "stack_last_operations"),
 )
