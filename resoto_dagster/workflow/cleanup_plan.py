@@ -9,9 +9,10 @@ from typing import Any
 from dagster import AssetsDefinition, MetadataValue, OpExecutionContext, TableRecord
 from sqlalchemy import Engine
 
-from resoto_dagster.cleanup.plan import Plan, PlanItem, load_plan, make_plan
+from resoto_dagster.cleanup.plan import Plan, PlanItem, load_plan
 from resoto_dagster.cleanup.planners import run_planners
 from resoto_dagster.cleanup.planners.expired import unreadable
+from resoto_dagster.cleanup.planning import make_plan
 from resoto_dagster.errors import ResotoError
 from resoto_dagster.inventory.marks import forget_authors_except
 from resoto_dagster.model.durations import format_duration

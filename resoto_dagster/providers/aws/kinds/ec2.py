@@ -11,13 +11,14 @@ from resoto_dagster.providers.aws.declaration import (
     Value,
 )
 
-_TAGGING = Tagging(
+TAGGING = Tagging(
     upsert="create_tags",
     remove="delete_tags",
     params={"Resources": ["id"]},
     keys="Tags",
     keys_form="objects",
 )
+"""How everything that the service EC2 knows is tagged."""
 
 _INSTANCE_STATUS = {
     "pending": "busy",
@@ -86,7 +87,7 @@ _INSTANCE = AwsKind(
     missing=("InvalidInstanceID.NotFound",),
     gone=("State.Name", ("terminated",)),
     delete=(Step(operation="terminate_instances", params={"InstanceIds": ["id"]}),),
-    tagging=_TAGGING,
+    tagging=TAGGING,
     changing=(
         "instance_block_device_mappings",
         "instance_network_interfaces",
@@ -154,7 +155,7 @@ _VOLUME = AwsKind(
     missing=("InvalidVolume.NotFound",),
     gone=("State", ("deleted",)),
     delete=(Step(operation="delete_volume", params={"VolumeId": "id"}),),
-    tagging=_TAGGING,
+    tagging=TAGGING,
     held_back=(
         HeldBack(
             "volume_attachments[].delete_on_termination", (True,), "it goes with its instance", along=True
@@ -188,7 +189,7 @@ _SNAPSHOT = AwsKind(
     read={"SnapshotIds": ["id"]},
     missing=("InvalidSnapshot.NotFound",),
     delete=(Step(operation="delete_snapshot", params={"SnapshotId": "id"}),),
-    tagging=_TAGGING,
+    tagging=TAGGING,
     changing=("snapshot_progress", "snapshot_state_message"),
 )
 
@@ -210,7 +211,7 @@ _KEYPAIR = AwsKind(
     read={"KeyPairIds": ["id"]},
     missing=("InvalidKeyPair.NotFound",),
     delete=(Step(operation="delete_key_pair", params={"KeyName": "name"}),),
-    tagging=_TAGGING,
+    tagging=TAGGING,
 )
 
 _ELASTIC_IP = AwsKind(
@@ -296,7 +297,7 @@ _NETWORK_INTERFACE = AwsKind(
     read={"NetworkInterfaceIds": ["id"]},
     missing=("InvalidNetworkInterfaceID.NotFound",),
     delete=(Step(operation="delete_network_interface", params={"NetworkInterfaceId": "id"}),),
-    tagging=_TAGGING,
+    tagging=TAGGING,
     held_back=(
         HeldBack("nic_requester_managed", (True,), "the service that made it deletes it", along=True),
         HeldBack("nic_attachment.delete_on_termination", (True,), "it goes with its instance", along=True),

@@ -1,14 +1,7 @@
 """Networks and what they are made of."""
 
-from resoto_dagster.providers.aws.declaration import AwsKind, Call, HeldBack, Link, Step, Tagging
-
-_TAGGING = Tagging(
-    upsert="create_tags",
-    remove="delete_tags",
-    params={"Resources": ["id"]},
-    keys="Tags",
-    keys_form="objects",
-)
+from resoto_dagster.providers.aws.declaration import AwsKind, Call, HeldBack, Link, Step
+from resoto_dagster.providers.aws.kinds.ec2 import TAGGING
 
 KINDS = (
     AwsKind(
@@ -27,7 +20,7 @@ KINDS = (
         read={"VpcIds": ["id"]},
         missing=("InvalidVpcID.NotFound",),
         delete=(Step(operation="delete_vpc", params={"VpcId": "id"}),),
-        tagging=_TAGGING,
+        tagging=TAGGING,
     ),
     AwsKind(
         name="aws_ec2_subnet",
@@ -43,7 +36,7 @@ KINDS = (
         read={"SubnetIds": ["id"]},
         missing=("InvalidSubnetID.NotFound",),
         delete=(Step(operation="delete_subnet", params={"SubnetId": "id"}),),
-        tagging=_TAGGING,
+        tagging=TAGGING,
         changing=("subnet_available_ip_address_count",),
     ),
     AwsKind(
@@ -75,7 +68,7 @@ KINDS = (
         read={"GroupIds": ["id"]},
         missing=("InvalidGroup.NotFound",),
         delete=(Step(operation="delete_security_group", params={"GroupId": "id"}),),
-        tagging=_TAGGING,
+        tagging=TAGGING,
         held_back=(
             HeldBack("name", ("default",), "a network's default group goes with the network", along=True),
         ),
@@ -106,7 +99,7 @@ KINDS = (
             ),
             Step(operation="delete_route_table", params={"RouteTableId": "id"}),
         ),
-        tagging=_TAGGING,
+        tagging=TAGGING,
         held_back=(
             HeldBack(
                 "route_table_associations[].main",
@@ -142,7 +135,7 @@ KINDS = (
             ),
             Step(operation="delete_internet_gateway", params={"InternetGatewayId": "id"}),
         ),
-        tagging=_TAGGING,
+        tagging=TAGGING,
         changing=("gateway_attachments",),
     ),
     AwsKind(
@@ -169,7 +162,7 @@ KINDS = (
         missing=("InvalidNatGatewayID.NotFound", "NatGatewayNotFound"),
         gone=("State", ("deleted",)),
         delete=(Step(operation="delete_nat_gateway", params={"NatGatewayId": "id"}),),
-        tagging=_TAGGING,
+        tagging=TAGGING,
     ),
     AwsKind(
         name="aws_ec2_network_acl",
@@ -188,7 +181,7 @@ KINDS = (
         ),
         missing=("InvalidNetworkAclID.NotFound",),
         delete=(Step(operation="delete_network_acl", params={"NetworkAclId": "id"}),),
-        tagging=_TAGGING,
+        tagging=TAGGING,
         held_back=(
             HeldBack("is_default", (True,), "a network's default ACL goes with the network", along=True),
         ),

@@ -1,0 +1,248 @@
+"""Making a plan: what of the marked goes, in which order, and what is kept and why."""
+
+import contextlib
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, text
+
+from resoto_dagster.cleanup.plan import Plan, PlanItem, TakenAlong, write_plan
+from resoto_dagster.config import BudgetSettings, CleanupSettings
+from resoto_dagster.inventory.merge import reported_fingerprint
+from resoto_dagster.inventory.search.compile import BORN
+from resoto_dagster.model.kind import Kind
+from resoto_dagster.model.resource import Scope, StoredResource
+
+SMALL = 10
+"""From how many deletions in one scope on their share of the scope counts."""
+
+
+class DeletionRules(Protocol):
+    """What a provider knows of its deletions; a `ProviderSession` is one."""
+
+    def held_back(self, resource: StoredResource) -> str | None:
+        """Why the provider does not delete a resource by itself, or None."""
+
+    def goes_along(self, resource: StoredResource, owner: StoredResource) -> bool:
+        """Whether a resource is deleted along with what it belongs to."""
+
+
+_MARKED = f"""
+    SELECT r.node_id, s.provider, s.account, a.name AS account_name, s.region AS scope_region, r.region,
+        r.kind, r.id, r.name, r.reported, {BORN} AS born, s.state, s.error, s.run_id, s.succeeded_at,
+        k.deletable, marked.reason, marked.author, shielded.reason AS shield, shielded.author AS shielder
+    FROM inventory.resources r
+    JOIN inventory.scopes s ON s.scope_id = r.scope_id
+    JOIN inventory.kinds k ON k.kind = r.kind
+    LEFT JOIN inventory.accounts a ON a.provider = s.provider AND a.account = s.account
+    JOIN LATERAL (
+        SELECT string_agg(m.reason, '; ' ORDER BY m.source, m.author) AS reason,
+            string_agg(m.source || ' ' || m.author, ', ' ORDER BY m.source, m.author) AS author
+        FROM inventory.marks m
+        WHERE m.node_id = r.node_id AND m.mark = 'clean'
+            AND (m.source = 'person' OR m.root_run_id = :root_run_id)
+        HAVING count(*) > 0
+    ) marked ON true
+    LEFT JOIN LATERAL (
+        SELECT m.reason, m.source || ' ' || m.author AS author FROM inventory.marks m
+        WHERE m.node_id = r.node_id AND m.mark = 'protected' ORDER BY m.source, m.author LIMIT 1
+    ) shielded ON true
+    ORDER BY s.provider, s.account, s.region, r.kind, r.id
+"""  # noqa: S608
+
+
+def make_plan(
+    connection: Connection,
+    settings: CleanupSettings,
+    kinds: Mapping[str, Kind],
+    rules: DeletionRules,
+    root_run_id: str,
+    run_id: str,
+    notes: Iterable[str] = (),
+) -> Plan:
+    """Decide on everything that is marked for the run, order it and write the plan down.
+
+    When the run collected, only what that very collect read counts as fresh.
+    """
+    collected = connection.scalar(
+        text("SELECT EXISTS (SELECT FROM inventory.scopes WHERE run_id = :run_id)"), {"run_id": root_run_id}
+    )
+    items: dict[uuid.UUID, PlanItem] = {}
+    for row in connection.execute(text(_MARKED), {"root_run_id": root_run_id}):
+        scope = Scope(row.provider, row.account, row.scope_region, row.kind)
+        resource = StoredResource(row.node_id, scope, row.id, row.name, row.reported)
+        item = PlanItem(resource, row.account_name, row.region, row.reason, row.author, row.born)
+        unsettled = kinds[row.kind].unsettled if row.kind in kinds else frozenset()
+        item.fingerprint = reported_fingerprint(row.reported, unsettled)
+        item.kept = _why_kept(row, settings, root_run_id if collected else None)
+        if item.kept is None:
+            item.kept = rules.held_back(resource)
+        items[row.node_id] = item
+    for node, what in _unknown_dependants(connection, items):
+        items[node].kept = items[node].kept or f"{what} needs it, and is not in the inventory"
+    _settle(items, _dependants(connection, items), rules)
+    ordered = sorted(items.values(), key=lambda item: (item.wave is None, item.wave or 0, str(item.resource)))
+    held = _over_budget(connection, settings.budget, [item for item in ordered if item.wave is not None])
+    return write_plan(connection, ordered, held, tuple(notes), root_run_id, run_id)
+
+
+def _why_kept(row: Any, settings: CleanupSettings, collected_by: str | None) -> str | None:
+    if not row.deletable:
+        return f"{row.kind} can't be deleted"
+    if row.shield is not None:
+        return f"protected by {row.shielder}: {row.shield}"
+    if row.state != "fresh":
+        return f"not read well: {row.error or row.state}"
+    if collected_by is not None and row.run_id != collected_by:
+        return f"not collected by this run, last {row.succeeded_at:%Y-%m-%d %H:%M}Z"
+    if row.succeeded_at < datetime.now(UTC) - settings.max_data_age:
+        return f"data is too old: last collected {row.succeeded_at:%Y-%m-%d %H:%M}Z"
+    if row.account not in settings.accounts.get(row.provider, []):
+        return f"cleanup.accounts does not list {row.provider} account {row.account}"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Dependant:
+    """Something in the inventory that belongs to another resource, or even must be gone before it."""
+
+    resource: StoredResource
+    first: bool
+    protected: bool
+
+
+def _dependants(
+    connection: Connection, items: Mapping[uuid.UUID, PlanItem]
+) -> dict[uuid.UUID, list[_Dependant]]:
+    """For every item all there is in the inventory that belongs to it or must be gone before it."""
+    rows = connection.execute(
+        text(
+            """
+            SELECT e.src, r.node_id, s.provider, s.account, s.region, r.kind, r.id, r.name, r.reported,
+                e.first,
+                EXISTS (SELECT FROM inventory.marks m WHERE m.node_id = r.node_id AND m.mark = 'protected')
+            FROM (
+                SELECT src, dst, bool_or(type = 'delete') AS first FROM inventory.edges
+                WHERE src = ANY (:nodes) AND dst <> src GROUP BY src, dst
+            ) e
+            JOIN inventory.resources r ON r.node_id = e.dst
+            JOIN inventory.scopes s ON s.scope_id = r.scope_id
+            ORDER BY s.provider, s.account, s.region, r.kind, r.id
+            """
+        ),
+        {"nodes": list(items)},
+    )
+    found: dict[uuid.UUID, list[_Dependant]] = {}
+    for src, node, provider, account, region, kind, id_, name, reported, first, protected in rows:
+        resource = StoredResource(node, Scope(provider, account, region, kind), id_, name, reported)
+        found.setdefault(src, []).append(_Dependant(resource, first, protected))
+    return found
+
+
+def _unknown_dependants(
+    connection: Connection, items: Mapping[uuid.UUID, PlanItem]
+) -> list[tuple[uuid.UUID, str]]:
+    """For each item what it names itself that must go first, and that the inventory does not hold."""
+    rows = connection.execute(
+        text(
+            """
+            SELECT owner, kind || ' ' || value FROM inventory.edges
+            WHERE type = 'delete' AND outgoing AND dst IS NULL AND owner = ANY (:nodes)
+            ORDER BY owner, kind, value
+            """
+        ),
+        {"nodes": list(items)},
+    )
+    return [(owner, what) for owner, what in rows]
+
+
+def _settle(
+    items: Mapping[uuid.UUID, PlanItem],
+    dependants: Mapping[uuid.UUID, list[_Dependant]],
+    rules: DeletionRules,
+) -> None:
+    """Keep what something that stays still needs; put the rest into waves, dependants first."""
+    above: dict[uuid.UUID, list[uuid.UUID]] = {}
+    for node, item in items.items():
+        for dependant in dependants.get(node, ()):
+            resource = dependant.resource
+            along = rules.goes_along(resource, item.resource)
+            if not (along or dependant.first):
+                continue
+            planned = items.get(resource.node_id)
+            if planned is None:
+                if not along:
+                    item.kept = item.kept or f"{_short(resource)} stays, and can't without it"
+            elif not along or planned.kept is None or planned.kept != rules.held_back(resource):
+                above.setdefault(resource.node_id, []).append(node)
+                if dependant.first:
+                    item.waits_for.add(resource.node_id)
+            if along and (planned is None or planned.kept is not None):
+                item.takes_along.append(TakenAlong(resource.node_id, resource.scope, resource.id))
+                if dependant.protected:
+                    item.kept = item.kept or f"{_short(resource)} would go along, and is protected"
+    stays = [node for node, item in items.items() if item.kept is not None]
+    while stays:
+        node = stays.pop()
+        for other in above.get(node, ()):
+            if items[other].kept is None:
+                items[other].kept = f"{_short(items[node].resource)} stays, and can't without it"
+                stays.append(other)
+    _put_into_waves({node: item for node, item in items.items() if item.kept is None})
+
+
+def _put_into_waves(going: Mapping[uuid.UUID, PlanItem]) -> None:
+    """Number the waves; what waits in a circle, or behind one, is kept."""
+    sorter = TopologicalSorter({node: item.waits_for for node, item in going.items()})
+    with contextlib.suppress(CycleError):  # the sorter still gives all that no circle blocks
+        sorter.prepare()
+    wave = 0
+    while ready := sorter.get_ready():
+        wave += 1
+        for node in ready:
+            going[node].wave = wave
+        sorter.done(*ready)
+    for item in going.values():
+        if item.wave is None:
+            blocking = (going[other] for other in item.waits_for if going[other].wave is None)
+            names = ", ".join(sorted(_short(other.resource) for other in blocking))
+            item.kept = f"waits in a circle, for {names}"
+
+
+def _short(resource: StoredResource) -> str:
+    return f"{resource.scope.kind} {resource.id}"
+
+
+def _over_budget(connection: Connection, budget: BudgetSettings, going: Sequence[PlanItem]) -> str | None:
+    """Why the plan is more than may be done at once, or None."""
+    if len(going) > budget.resources:
+        limit = f"cleanup.budget.resources = {budget.resources}"
+        return f"{len(going)} resources would be deleted, more than {limit}"
+    counts = Counter(item.resource.scope for item in going)
+    large = [scope for scope, count in counts.items() if count >= SMALL]
+    for scope in sorted(large):
+        total = connection.scalar(
+            text(
+                """
+                SELECT resources FROM inventory.scopes
+                WHERE provider = :provider AND account = :account AND region = :region AND kind = :kind
+                """
+            ),
+            {
+                "provider": scope.provider,
+                "account": scope.account,
+                "region": scope.region,
+                "kind": scope.kind,
+            },
+        )
+        if counts[scope] > budget.share * (total or 0):
+            return (
+                f"{counts[scope]} of the {total} resources of {scope} would be deleted, "
+                f"more than cleanup.budget.share = {budget.share}"
+            )
+    return None
