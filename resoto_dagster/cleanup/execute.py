@@ -74,6 +74,7 @@ def execute_plan(
         lock = stack.enter_context(engine.connect())
         if not lock.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}):
             raise ResotoError("another cleanup is under way; nothing was deleted by this one")
+        lock.commit()  # the lock is the connection's: no transaction stays open for as long as it is held
         stack.callback(lock.execute, text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
         sessions = {}
         for provider in sorted({item.resource.scope.provider for item in plan.going}):

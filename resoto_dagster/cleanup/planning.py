@@ -33,25 +33,28 @@ class DeletionRules(Protocol):
 
 
 _MARKED = f"""
+    WITH marked AS (
+        SELECT m.node_id, string_agg(m.reason, '; ' ORDER BY m.source, m.author) AS reason,
+            string_agg(m.source || ' ' || m.author, ', ' ORDER BY m.source, m.author) AS author
+        FROM inventory.marks m JOIN inventory.resources r ON r.node_id = m.node_id
+        WHERE m.mark = 'clean' AND (
+            m.root_run_id = :root_run_id
+            -- a person meant the resource there was then, not one that bears its name by now
+            OR (m.source = 'person' AND m.at >= greatest(r.first_seen, r.ctime)))
+        GROUP BY m.node_id
+    ), shielded AS (
+        SELECT DISTINCT ON (node_id) node_id, reason, source || ' ' || author AS author
+        FROM inventory.marks WHERE mark = 'protected' ORDER BY node_id, source, author
+    )
     SELECT r.node_id, s.provider, s.account, a.name AS account_name, s.region AS scope_region, r.region,
         r.kind, r.id, r.name, r.reported, {BORN} AS born, s.state, s.error, s.run_id, s.succeeded_at,
         k.deletable, marked.reason, marked.author, shielded.reason AS shield, shielded.author AS shielder
-    FROM inventory.resources r
+    FROM marked
+    JOIN inventory.resources r ON r.node_id = marked.node_id
     JOIN inventory.scopes s ON s.scope_id = r.scope_id
     JOIN inventory.kinds k ON k.kind = r.kind
     LEFT JOIN inventory.accounts a ON a.provider = s.provider AND a.account = s.account
-    JOIN LATERAL (
-        SELECT string_agg(m.reason, '; ' ORDER BY m.source, m.author) AS reason,
-            string_agg(m.source || ' ' || m.author, ', ' ORDER BY m.source, m.author) AS author
-        FROM inventory.marks m
-        WHERE m.node_id = r.node_id AND m.mark = 'clean'
-            AND (m.source = 'person' OR m.root_run_id = :root_run_id)
-        HAVING count(*) > 0
-    ) marked ON true
-    LEFT JOIN LATERAL (
-        SELECT m.reason, m.source || ' ' || m.author AS author FROM inventory.marks m
-        WHERE m.node_id = r.node_id AND m.mark = 'protected' ORDER BY m.source, m.author LIMIT 1
-    ) shielded ON true
+    LEFT JOIN shielded ON shielded.node_id = r.node_id
     ORDER BY s.provider, s.account, s.region, r.kind, r.id
 """  # noqa: S608
 

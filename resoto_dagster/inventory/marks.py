@@ -1,8 +1,9 @@
 """What people, planners and hooks want of a resource: that it goes (`clean`), or that it stays (`protected`).
 
-Marks are kept by the resource's identity and survive every collect, even one that misses the resource for
-a while. A person's mark stays until the person takes it back. What a planner or a hook marked is replaced
-as a whole each time it runs, and its `clean` counts only in the run that made it.
+Marks are kept by the resource's identity and survive every collect. A person's mark stays until the person
+takes it back; `protected` holds even for a resource that was missed for a while, `clean` only for the one
+that was there when it was set, and not for a later one of the same name. What a planner or a hook marked is
+replaced as a whole each time it runs, and its `clean` counts only in the run that made it.
 """
 
 import uuid

@@ -268,13 +268,17 @@ def _edge_columns(owner: uuid.UUID, scope_id: int, edge: Edge) -> tuple[Any, ...
 
 
 def forget_resource(connection: Connection, node: uuid.UUID, run_id: str, now: datetime) -> None:
-    """Take one resource out of the inventory, because a read did not find it any more."""
+    """Take one resource out of the inventory, because a read did not find it any more.
+
+    Nobody's wish to delete it outlives it; what protects it does, should it come back.
+    """
     with cursor_of(connection) as cursor:
         cursor.execute("SELECT scope_id FROM inventory.resources WHERE node_id = %s FOR UPDATE", (node,))
         row = cursor.fetchone()
         if row is None:
             return
         _remove(cursor, row[0], [node], run_id, now)
+        cursor.execute("DELETE FROM inventory.marks WHERE node_id = %s AND mark = 'clean'", (node,))
         cursor.execute(
             "UPDATE inventory.scopes SET version = NULL, resources = resources - 1 WHERE scope_id = %s",
             (row[0],),

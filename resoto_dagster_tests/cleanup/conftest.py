@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from resoto_dagster.cleanup.execute import Result, execute_plan
 from resoto_dagster.cleanup.plan import Plan
-from resoto_dagster.cleanup.planning import make_plan
 from resoto_dagster.cleanup.planners import run_planners
+from resoto_dagster.cleanup.planning import make_plan
 from resoto_dagster.config import BudgetSettings, CleanupSettings, PlannerSettings, PlannersSettings
 from resoto_dagster.model.resource import Edge, EdgeType, Resource
 from resoto_dagster_tests.cleanup.cloud import Cloud

@@ -1,5 +1,5 @@
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -15,7 +15,7 @@ from resoto_dagster_tests.cleanup.conftest import (
     network_with_everything,
     settings,
 )
-from resoto_dagster_tests.estate import NOW, goes_before, node, resource, scope, table
+from resoto_dagster_tests.estate import NOW, collect, goes_before, node, resource, scope, table
 
 
 def waves(plan: Plan) -> dict[str, int | None]:
@@ -134,6 +134,23 @@ def test_trap_4_a_planner_s_mark_goes_with_its_reason_and_a_person_s_stays(estat
     plan = estate.plan()
     assert waves(plan) == {"v2": 1}
     assert (plan.items[0].author, plan.items[0].reason) == ("person ann", "old project")
+
+
+def test_a_person_s_clean_does_not_hold_for_a_later_resource_of_the_same_name(estate: Estate) -> None:
+    def mark() -> None:
+        with estate.engine.begin() as connection:
+            set_marks(connection, Author("person", "ann"), [Mark(node("bucket"), "clean", "old project")])
+
+    estate.collect(resource("bucket"))
+    mark()
+    assert waves(estate.plan()) == {"bucket": 1}
+    estate.collect(resource("bucket", ctime=datetime.now(UTC) + timedelta(seconds=1)))
+    assert estate.plan().items == (), "made anew between two collects"
+    estate.collect(resource("bucket"))
+    mark()
+    collect(estate.engine, {scope(): []}, estate.run)
+    estate.collect(resource("bucket"))
+    assert estate.plan().items == (), "gone for a while, and back"
 
 
 def test_trap_4_a_planner_that_is_switched_off_leaves_no_mark(estate: Estate) -> None:
