@@ -100,12 +100,14 @@ class Hook:
 def hook(action: str, *, required: bool = False) -> Callable[[Callable[[HookContext], object]], Hook]:
     """Hang a function on an action: `pre_` or `post_` of a step, or `cleanup_plan` itself.
 
-    Raises ConfigError for an action that is none.
+    Raises ConfigError for an action that is none, and for what is no function with a name.
     """
     if action not in GATES:
         raise ConfigError(f"@hook({action!r}): unknown action; expected one of: {', '.join(GATES)}")
 
     def decorate(function: Callable[[HookContext], object]) -> Hook:
+        if not getattr(function, "__name__", "").isidentifier():
+            raise ConfigError(f"@hook({action!r}): expected a function with a name, not {function!r}")
         return Hook(function, action, required)
 
     return decorate
@@ -123,12 +125,11 @@ def load_hooks(modules: Sequence[str], beside: Path) -> tuple[Hook, ...]:
     for name in modules:
         try:
             module = importlib.import_module(name)
-        except ConfigError:
-            raise
-        except Exception as error:
-            raise ConfigError(
-                f"hooks.modules: {name!r} can't be imported: {type(error).__name__}: {error}"
-            ) from error
+        except ConfigError as error:
+            raise ConfigError(f"hooks.modules: {name!r}: {error}") from None
+        except (Exception, SystemExit) as error:
+            told = f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")
+            raise ConfigError(f"hooks.modules: {name!r} can't be imported: {told}") from error
         for value in vars(module).values():
             if not isinstance(value, Hook):
                 continue

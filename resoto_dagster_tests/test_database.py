@@ -163,7 +163,8 @@ def test_engine_is_one_a_process_and_another_in_a_forked_child() -> None:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     with engine.connect() as connection:
-        assert connection.execute(backend).scalar_one() == ours
+        alive = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :ours")
+        assert connection.execute(alive, {"ours": ours}).scalar_one() == 1, "the child left ours alone"
 
 
 def test_broken_connections_are_replaced_before_use() -> None:

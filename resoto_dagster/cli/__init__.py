@@ -1,5 +1,6 @@
 """The command line `resoto`, a file a command group. Commands import what is heavy when they run."""
 
+import os
 import sys
 
 from resoto_dagster.errors import ResotoError
@@ -15,6 +16,16 @@ def main() -> None:
         sys.exit(_told(error))
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Print what is left; a reader who has seen enough and is gone, as `head` is, is no error."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _told(error: ResotoError) -> int:

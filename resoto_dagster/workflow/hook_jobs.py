@@ -45,7 +45,8 @@ def sensor_name(hook: Hook) -> str:
 def hook_job(project: Project, hook: Hook) -> JobDefinition:
     """The job that runs a hook's function and then sets its marks."""
 
-    @op(name=hook.name, description=hook.description)
+    # named so that a hook may bear the name of its action: names of ops differ within all jobs
+    @op(name=f"call_{hook.name}", description=hook.description)
     def run_hook(context: OpExecutionContext) -> None:
         tags = context.run.tags
         workflow_run = tags.get(WORKFLOW_TAG)

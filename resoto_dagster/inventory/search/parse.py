@@ -41,7 +41,7 @@ _SPOKEN = {
     "AS": "as",
     "RPAR": ")",
     "LPAR": "(",
-    "COMMA": ",",
+    "COMMA": "a comma",
     "COLON": ":",
     "DOT": ".",
     "LSQB": "[",
