@@ -139,6 +139,9 @@ class Settings(_Section):
     """All settings. `providers` holds a section a provider; without one nothing is collected."""
 
     schedule: Cron = Field(default=DEFAULT_SCHEDULE, description="When collect_and_cleanup runs.")
+    keep_runs: Duration = Field(
+        default=timedelta(days=30), description="How long Dagster's records of runs are kept."
+    )
     providers: dict[str, ProviderSettings] = Field(default={}, description="What is collected.")
     actions: dict[str, ActionSettings] = Field(
         default={}, description="Settings of single gates, e.g. pre_cleanup."

@@ -10,10 +10,12 @@ from resoto_dagster.workflow.generate_metrics import metrics_asset
 from resoto_dagster.workflow.hook_jobs import hook_job, hook_sensor
 from resoto_dagster.workflow.jobs import jobs, schedule
 from resoto_dagster.workflow.project import Project
+from resoto_dagster.workflow.retention import purge_job, purge_schedule
 
 
 def build_definitions(project: Project) -> Definitions:
     """Everything that a project gives Dagster."""
+    purge = purge_job(project)
     hook_jobs = {hook: hook_job(project, hook) for hook in project.hooks}
     return Definitions(
         assets=[
@@ -22,8 +24,8 @@ def build_definitions(project: Project) -> Definitions:
             cleanup_asset(project),
             metrics_asset(project),
         ],
-        jobs=[*jobs(), *hook_jobs.values()],
-        schedules=[schedule(project)],
+        jobs=[*jobs(), purge, *hook_jobs.values()],
+        schedules=[schedule(project), purge_schedule(purge)],
         sensors=[hook_sensor(project, hook, job) for hook, job in hook_jobs.items()],
         executor=executor(),
     )

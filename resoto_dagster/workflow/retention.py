@@ -1,0 +1,59 @@
+"""Deleting old runs of Dagster: it keeps every run and event for ever otherwise, 2 kB an event."""
+
+from datetime import UTC, datetime
+
+from dagster import (
+    DagsterInstance,
+    DagsterRunStatus,
+    DefaultScheduleStatus,
+    JobDefinition,
+    OpExecutionContext,
+    RunsFilter,
+    ScheduleDefinition,
+    job,
+    op,
+)
+
+from resoto_dagster.workflow.project import Project
+
+_ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
+
+
+def _shown(instance: DagsterInstance) -> frozenset[str]:
+    """The runs that materialised an asset last; deleting one would empty the asset's page."""
+    records = instance.get_asset_records()
+    events = (record.asset_entry.last_materialization for record in records)
+    return frozenset(event.run_id for event in events if event is not None)
+
+
+def delete_old_runs(instance: DagsterInstance, before: datetime) -> int:
+    """Delete the runs that ended and were made before a moment, with their events. Returns how many."""
+    old = set(instance.get_run_ids(RunsFilter(statuses=_ENDED, created_before=before))) - _shown(instance)
+    for run_id in old:
+        instance.delete_run(run_id)
+    return len(old)
+
+
+def purge_job(project: Project) -> JobDefinition:
+    """The job that deletes old runs."""
+
+    @op(description="Deletes Dagster's runs that are older than keep_runs, but those that assets show.")
+    def delete_runs(context: OpExecutionContext) -> None:
+        before = datetime.now(UTC) - project.settings.keep_runs
+        context.log.info("%s runs deleted", delete_old_runs(context.instance, before))
+
+    @job(description="Deletes Dagster's own records of old runs; the inventory is not touched.")
+    def purge_old_runs() -> None:
+        delete_runs()
+
+    return purge_old_runs
+
+
+def purge_schedule(purge: JobDefinition) -> ScheduleDefinition:
+    """Runs the purge once a day, away from the full hour."""
+    return ScheduleDefinition(
+        name="purge_old_runs_schedule",
+        job=purge,
+        cron_schedule="30 3 * * *",
+        default_status=DefaultScheduleStatus.RUNNING,
+    )
