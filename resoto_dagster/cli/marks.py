@@ -133,17 +133,14 @@ def _print(found: Sequence[_Found]) -> None:
 
 def _find(engine: "Engine", ids: list[str] | None, search: str | None) -> list[_Found]:
     """The resources that are meant. Raises ResotoError unless each id is that of exactly one."""
-    from resoto_dagster.inventory.search.parse import SearchError, parse_search
+    from resoto_dagster.inventory.search.parse import parse_nodes
     from resoto_dagster.inventory.search.query import Path, Predicate, Query
 
     if bool(ids) == (search is not None):
         raise ResotoError("name resources by their ids, or find them with --search")
     with engine.connect() as connection:
         if search is not None:
-            query = parse_search(search)
-            if query.aggregate is not None:
-                raise SearchError("an aggregation has no resources to work on")
-            return _resources(connection, query)
+            return _resources(connection, parse_nodes(search))
         found = []
         for wanted in dict.fromkeys(ids or ()):
             matching = _resources(connection, Query((Predicate(Path(("id",)), "=", wanted),)))

@@ -31,17 +31,26 @@ def search(
 
     * `resoto search 'aggregate(kind: sum(1) as count): all'`
 
+    * `resoto search 'is(instance) --> is(volume) | list --csv id, volume_size as size'`
+
     With `--json` each line is one JSON object: of a resource `node_id`, `kind`, `id`, `name`, `cloud`,
     `account`, `account_name`, `region`, `ctime`, `mtime`, `atime` and `reported`, which is all that the
     API said; of an aggregation its groups and values.
     """
     from resoto_dagster.inventory.inventory import Inventory
+    from resoto_dagster.inventory.search.parse import parse_search
+    from resoto_dagster.inventory.search.pipes import lines
+    from resoto_dagster.inventory.search.query import Head, Tail
 
+    pipes = parse_search(query).pipes
     with inventory_database() as engine:
         rows = islice(Inventory(engine, me()).rows(query), limit)
         if as_json:
             for row in rows:
                 print_json(row, line=True)
+        elif pipes and not isinstance(pipes[-1], Head | Tail):
+            for line in lines(pipes[-1], rows):
+                say(line)
         else:
             _print(list(rows), limit)
 

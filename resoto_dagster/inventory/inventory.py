@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, OperationalError
 
 from resoto_dagster.inventory.marks import Author, Mark, MarkName, remove_mark, set_marks
-from resoto_dagster.inventory.search.compile import compile_aggregate, compile_nodes
+from resoto_dagster.inventory.search.compile import (
+    Statement,
+    compile_aggregate,
+    compile_nodes,
+    compile_values,
+)
 from resoto_dagster.inventory.search.kinds import check_kinds
-from resoto_dagster.inventory.search.parse import SearchError, parse_search
+from resoto_dagster.inventory.search.parse import SearchError, parse_nodes, parse_search
+from resoto_dagster.inventory.search.pipes import chosen, columns_of, summed_up
+from resoto_dagster.inventory.search.query import Aggregate, Format, List, Query
 
 if TYPE_CHECKING:
     import pandas
@@ -32,6 +39,8 @@ _COLUMNS = {
     "atime": "r.atime",
     "reported": "r.reported",
 }
+_SECONDS = 60
+_LIMIT = text("SELECT set_config('statement_timeout', :limit, true)")
 
 
 class Inventory:
@@ -45,25 +54,16 @@ class Inventory:
         """What a search finds, one dict at a time, without holding all of it in memory.
 
         A node has its identity, account, region, times, and `reported`; an aggregation has its groups and
-        values. Raises SearchError.
+        values; a list has its columns, and a format the values in it. Raises SearchError.
         """
-        query = parse_search(search)
-        if query.aggregate is None:
-            names = list(_COLUMNS)
-            statement = compile_nodes(query, ", ".join(_COLUMNS.values()))
-        else:
-            names = [part.name for part in query.aggregate.groups]
-            names += [part.as_name for part in query.aggregate.functions]
-            twice = [name for name, count in Counter(names).items() if count > 1]
-            if twice:
-                raise SearchError(f"{twice[0]!r} would stand twice in the result; name one of them with as")
-            statement = compile_aggregate(query)
+        query = summed_up(parse_search(search))
+        names, statement = _statement(query)
         with self._searching() as connection:
             check_kinds(connection, query)
-            for row in connection.execution_options(yield_per=1000).execute(
+            found = connection.execution_options(yield_per=1000).execute(
                 text(statement.sql), statement.parameters
-            ):
-                yield dict(zip(names, row, strict=True))
+            )
+            yield from chosen(query.pipes, (dict(zip(names, row, strict=True)) for row in found))
 
     def search(self, search: str) -> "pandas.DataFrame":
         """What a search finds, as a table: a column a property that any of the nodes has.
@@ -79,10 +79,8 @@ class Inventory:
         return pandas.DataFrame(rows)
 
     def nodes(self, search: str) -> list[uuid.UUID]:
-        """The identities of what a search finds. Raises SearchError, also for an aggregation."""
-        query = parse_search(search)
-        if query.aggregate is not None:
-            raise SearchError("an aggregation has no resources to work on")
+        """The identities of what a search finds. Raises SearchError, also for an aggregation or a list."""
+        query = parse_nodes(search)
         statement = compile_nodes(query, "r.node_id")
         with self._searching() as connection:
             check_kinds(connection, query)
@@ -107,7 +105,12 @@ class Inventory:
         """A connection; what only the database can refuse (a regular expression for one) is a SearchError."""
         try:
             with self._engine.connect() as connection:
+                connection.execute(_LIMIT, {"limit": f"{_SECONDS}s"})
                 yield connection
+        except OperationalError as error:
+            if not isinstance(error.orig, psycopg.errors.QueryCanceled):
+                raise
+            raise SearchError(f"the search was given up after {_SECONDS} seconds; narrow it down") from None
         except (DataError, psycopg.DataError) as error:
             cause = str(getattr(error, "orig", error)).partition("\n")[0]
             raise SearchError(f"the database refused: {cause}") from None
@@ -116,6 +119,26 @@ class Inventory:
         nodes = self.nodes(search)
         with self._engine.begin() as connection:
             return set_marks(connection, self._author, [Mark(node, mark, reason) for node in nodes])
+
+
+def _statement(query: Query) -> tuple[list[str], Statement]:
+    """The names of what a search answers with, and the statement that gives it."""
+    if query.aggregate is not None:
+        names = _names(query.aggregate)
+        return names, compile_aggregate(query)
+    for pipe in query.pipes:
+        if isinstance(pipe, List | Format):
+            columns = columns_of(pipe)
+            return [column.name for column in columns], compile_values(query, [one.path for one in columns])
+    return list(_COLUMNS), compile_nodes(query, ", ".join(_COLUMNS.values()))
+
+
+def _names(aggregate: Aggregate) -> list[str]:
+    names = [part.name for part in aggregate.groups] + [part.as_name for part in aggregate.functions]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise SearchError(f"{twice[0]!r} would stand twice in the result; name one of them with as")
+    return names
 
 
 def _own(reported: dict[str, Any] | None) -> dict[str, Any]:

@@ -73,6 +73,8 @@ def _metric(name: str, definition: MetricDefinition) -> Metric:
     query = parse_search(definition.search)
     if not _NAME.fullmatch(name):
         raise ValueError("a metric's name has small letters, digits and _ only, e.g. volumes_total")
+    if query.pipes:
+        raise ValueError(f"| {query.pipes[0]} can't follow: a metric takes all groups of its search")
     if query.aggregate is None:
         raise ValueError(f"its search must aggregate, e.g. aggregate(kind: sum(1) as {name}): all")
     labels = _labels(query.aggregate)

@@ -61,10 +61,20 @@ def test_nothing_found_is_said(engine: Engine) -> None:
 
 def test_a_search_that_is_wrong_is_shown_with_the_place(engine: Engine) -> None:
     told = resoto("search", "is(volume", code=2).stderr
-    assert told == "resoto: line 1, column 10: expected )\n  is(volume\n           ^\n"
+    assert told == "resoto: line 1, column 10: expected ), a comma\n  is(volume\n           ^\n"
 
 
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
 def test_what_only_the_database_can_refuse_is_one_line(estate: Estate, as_json: tuple[str, ...]) -> None:
     told = resoto("search", 'name ~ "("', *as_json, code=2).stderr
     assert told == ("resoto: the database refused: invalid regular expression: parentheses () not balanced\n")
+
+
+def test_a_pipe_says_how_it_is_shown(estate: Estate) -> None:
+    shown = resoto("search", "is(volume) sort id | head 2 | list --csv id, name").stdout.splitlines()
+    assert shown[0] == "id,name"
+    assert len(shown) == 3
+    total = len(resoto("search", "all", "--json").stdout.splitlines())
+    assert resoto("search", "all | count").stdout == f"total matched: {total}\ntotal unmatched: 0\n"
+    (row,) = map(json.loads, resoto("search", "all | count", "--json").stdout.splitlines())
+    assert row == {"count": total}

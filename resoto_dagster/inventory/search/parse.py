@@ -1,44 +1,50 @@
 """From the text of a search to a query; what is wrong is shown with line, column and a caret."""
 
 import re
-from decimal import Decimal
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
-from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, v_args
+from lark import Lark, UnexpectedInput, UnexpectedToken
 from lark.exceptions import VisitError
 
-from resoto_dagster.errors import ResotoError
-from resoto_dagster.inventory.search.query import (
-    Aggregate,
-    Everything,
-    Function,
-    Group,
-    IsKind,
-    Path,
-    Predicate,
-    Query,
-)
+from resoto_dagster.inventory.search.errors import SearchError
+from resoto_dagster.inventory.search.query import Path, Query
+from resoto_dagster.inventory.search.tree import to_query
+
+__all__ = ["SearchError", "parse_nodes", "parse_search"]
 
 _SPOKEN = {
-    "COMPARISON": "a comparison (= != < <= > >= ~ !~ in)",
-    "STEP": "a property",
-    "ROOT": "/",
+    "COMPARISON": "a comparison (= != < <= > >= ~ !~)",
     "NAME": "a name",
+    "BACKTICKED": "a property",
+    "ROOT": "/",
     "WORD": "a value",
     "STRING": "a quoted text",
     "NUMBER": "a number",
+    "INT": "a whole number",
+    "LINES": "a whole number",
     "FUNCTION": "sum, min, max, avg or count",
-    "OPERATOR": "* / + -",
-    "AND": "and",
-    "IN": "in",
-    "NOT": "not in",
+    "OPERATOR": "* / + - %",
+    "ARROW": "a way through the graph (--> <-- -[0:3]->)",
+    "INDEX": "[0] or [*]",
+    "MODIFIER": "any, all or none",
+    "NOT_IN": "not in",
     "IS": "is(kind)",
     "ID": "id(...)",
-    "ALL": "all",
+    "HAS_KEY": "has_key(...)",
+    "IN_SUBNET": "in_subnet(...)",
+    "WITH": "with(...)",
     "AGGREGATE": "aggregate(...)",
-    "AS": "as",
+    "SUM_UP": "aggregate",
+    "DIRECTION": "asc or desc",
+    "RELATION": "ancestors, descendants, predecessors, successors",
+    "STYLE": "--csv, --markdown or --json",
+    "ORIGIN": "--with-origin",
+    "VBAR": "|",
     "RPAR": ")",
     "LPAR": "(",
     "COMMA": "a comma",
@@ -46,118 +52,30 @@ _SPOKEN = {
     "DOT": ".",
     "LSQB": "[",
     "RSQB": "]",
-    "TRUE": "true",
-    "FALSE": "false",
-    "NULL": "null",
+    "LBRACE": "{",
+    "RBRACE": "}",
     "$END": "the end",
 }
-_SAME = {"==": "=", "=~": "~"}
 _UNSEARCHABLE = re.compile("[\x00\ud800-\udfff]")
-_DIGITS = 100
-
-
-class SearchError(ResotoError):
-    """A search that can't be understood; the text shows the place."""
-
-
-def _number(token: str) -> Decimal:
-    if len(token) > _DIGITS:
-        raise SearchError(f"a number has {_DIGITS} characters at most: {token[:20]}…")
-    return Decimal(token)
-
-
-@v_args(inline=True)
-class _ToQuery(Transformer[Token, Query]):
-    def start(self, aggregate: Aggregate | None, terms: tuple[Any, ...]) -> Query:
-        return Query(terms, aggregate)
-
-    def aggregate(self, groups: tuple[Group, ...] | None, functions: tuple[Function, ...]) -> Aggregate:
-        return Aggregate(groups or (), functions)
-
-    def groups(self, *groups: Group) -> tuple[Group, ...]:
-        return groups
-
-    def group(self, path: Path, name: Token | None) -> Group:
-        return Group(path, str(name) if name else path.steps[-1])
-
-    def functions(self, *functions: Function) -> tuple[Function, ...]:
-        return functions
-
-    def function(self, name: Any, *rest: Any) -> Function:
-        *inner, as_name = rest
-        operand, *arithmetic = inner
-        pairs = tuple(
-            (str(operator), _number(number))
-            for operator, number in zip(arithmetic[::2], arithmetic[1::2], strict=True)
-        )
-        if operand is None and name != "count":
-            raise SearchError(f"{name}() needs something to aggregate, e.g. {name}(1)")
-        return Function(name.value, operand, pairs, str(as_name) if as_name else str(name))
-
-    def terms(self, *terms: Any) -> tuple[Any, ...]:
-        return terms
-
-    def is_kind(self, *names: Token) -> IsKind:
-        return IsKind(tuple(map(str, names)))
-
-    def by_id(self, value: Any) -> Predicate:
-        return Predicate(Path(("id",)), "=", value)
-
-    def everything(self) -> Everything:
-        return Everything()
-
-    def predicate(self, path: Path, comparison: Any, value: Any) -> Predicate:
-        lists = comparison in ("in", "not in")
-        if lists != isinstance(value, tuple) and comparison not in ("=", "!="):
-            raise SearchError(f"{path} {comparison} … needs {'a list' if lists else 'a single value'}")
-        if lists and None in value:
-            raise SearchError(f"{path} {comparison} …: null is in no list; compare it with = or !=")
-        return Predicate(path, comparison, value)
-
-    def comparison(self, token: Token | str) -> str:
-        return _SAME.get(str(token), str(token))
-
-    def in_(self) -> str:
-        return "in"
-
-    def not_in(self) -> str:
-        return "not in"
-
-    def path(self, root: Token | None, *steps: Token) -> Path:
-        names = tuple(step.strip("`") for step in steps)
-        if root is not None and names[0] == "reported" and len(names) > 1:
-            return Path(names[1:])
-        return Path(names, rooted=root is not None)
-
-    def string(self, token: Token) -> str:
-        return token[1:-1].replace('\\"', '"').replace("\\'", "'").replace("\\\\", "\\")
-
-    def number(self, token: Token) -> Decimal:
-        return _number(token)
-
-    def word(self, token: Token) -> str:
-        return str(token)
-
-    def true(self) -> bool:
-        return True
-
-    def false(self) -> bool:
-        return False
-
-    def null(self) -> None:
-        return None
-
-    def array(self, *values: Any) -> tuple[Any, ...]:
-        return values
-
-
-setattr(_ToQuery, "in", _ToQuery.in_)
+_DEEPEST = 200
 
 
 @cache
 def _parser() -> Lark:
     grammar = FilePath(__file__).with_name("grammar.lark").read_text()
-    return Lark(grammar, parser="earley", maybe_placeholders=True, propagate_positions=False)
+    starts = ["start", "path"]
+    return Lark(
+        grammar, parser="lalr", start=starts, maybe_placeholders=True, transformer=to_query(_parse_path)
+    )
+
+
+def _parse_path(text: str) -> Path:
+    try:
+        path = _parser().parse(text, start="path")
+    except UnexpectedInput as error:
+        raise SearchError(_describe(text, error, "path")) from None
+    assert isinstance(path, Path)
+    return path
 
 
 def parse_search(text: str) -> Query:
@@ -167,25 +85,61 @@ def parse_search(text: str) -> Query:
         problem = f"a search can't hold the character U+{ord(unsearchable[0]):04X}"
         raise SearchError(_at(text.replace(unsearchable[0], "\ufffd"), unsearchable.start(), problem))
     try:
-        return _ToQuery().transform(_parser().parse(text))
+        query = _parser().parse(text, start="start")
     except UnexpectedInput as error:
-        raise SearchError(_describe(text, error)) from None
+        raise SearchError(_describe(text, error, "start")) from None
     except VisitError as error:
         if isinstance(error.orig_exc, SearchError):
             raise error.orig_exc from None
         raise
+    assert isinstance(query, Query)
+    _check_depth(query)
+    return query
 
 
-def _describe(text: str, error: UnexpectedInput) -> str:
-    at_end = isinstance(error, UnexpectedEOF) or error.pos_in_stream is None
+def parse_nodes(text: str) -> Query:
+    """The query of a search that finds resources. Raises SearchError, also for a sum or a list of them."""
+    query = parse_search(text)
+    if query.aggregate is not None:
+        raise SearchError("an aggregation has no resources to work on")
+    if query.pipes:
+        raise SearchError(
+            f"| {query.pipes[0]} gives no resources to work on; use sort and limit to choose them"
+        )
+    return query
+
+
+def _check_depth(query: Query) -> None:
+    """Raise SearchError for what is nested so deep that nobody wrote it, before anything recurses into it."""
+    todo: list[tuple[object, int]] = [(query, 0)]
+    while todo:
+        one, depth = todo.pop()
+        if depth > _DEEPEST:
+            raise SearchError(f"a search can be nested {_DEEPEST} levels deep at most")
+        inner: Iterable[object] = ()
+        if is_dataclass(one):
+            inner = (getattr(one, field.name) for field in fields(one))
+        elif isinstance(one, tuple):
+            inner = one
+        todo += [(each, depth + 1) for each in inner if not isinstance(each, str)]
+
+
+def _describe(text: str, error: UnexpectedInput, start: str) -> str:
+    at_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
     position = len(text) if at_end else int(error.pos_in_stream or 0)
-    expected: set[str] = set()
-    if isinstance(error, UnexpectedCharacters):
-        expected = set(error.allowed or ())
-    elif isinstance(error, UnexpectedEOF):
-        expected = set(error.expected)
-    spoken = ", ".join(sorted({_SPOKEN.get(name, name) for name in expected if name != "WS"}))
-    return _at(text, position, f"expected {spoken or 'a search'}")
+    expected = _expected(text, start)
+    if "BACKTICKED" in expected:
+        expected.discard("NAME")
+    words = {_SPOKEN.get(name, name.lower()) for name in expected}
+    return _at(text, position, f"expected {', '.join(sorted(words)) or 'a search'}")
+
+
+def _expected(text: str, start: str) -> set[str]:
+    """The terminals that could stand where the text goes wrong."""
+    parser: Any = _parser().parse_interactive(text, start=start)
+    with suppress(UnexpectedInput):
+        parser.exhaust_lexer()
+    return set(parser.accepts())
 
 
 def _at(text: str, position: int, problem: str) -> str:
