@@ -133,6 +133,7 @@ def _print(found: Sequence[_Found]) -> None:
 
 def _find(engine: "Engine", ids: list[str] | None, search: str | None) -> list[_Found]:
     """The resources that are meant. Raises ResotoError unless each id is that of exactly one."""
+    from resoto_dagster.inventory.search.kinds import check_kinds
     from resoto_dagster.inventory.search.parse import SearchError, parse_search
     from resoto_dagster.inventory.search.query import Path, Predicate, Query
 
@@ -143,6 +144,7 @@ def _find(engine: "Engine", ids: list[str] | None, search: str | None) -> list[_
             query = parse_search(search)
             if query.aggregate is not None:
                 raise SearchError("an aggregation has no resources to work on")
+            check_kinds(connection, query)
             return _resources(connection, query)
         found = []
         for wanted in dict.fromkeys(ids or ()):
