@@ -224,7 +224,7 @@ def ran(result: Any) -> dict[str, Any]:
         for event in result.get_asset_materialization_events()
         if event.asset_key == AssetKey("inventory")
     )
-    (record,) = event.materialization.metadata["ran"].value.records
+    (record,) = event.materialization.metadata["hooks that ran"].value.records
     return dict(record.data)
 
 

@@ -202,7 +202,7 @@ def test_a_hook_gates_and_its_marks_count_in_the_same_run(instance: DagsterInsta
     result = run(instance)
     assert result.success
     assert set(cloud.resources) == {"vol"}
-    ran = metadata(result, "inventory")["ran"].records
+    ran = metadata(result, "inventory")["hooks that ran"].records
     assert [(row.data["hook"], row.data["outcome"]) for row in ran] == [("keep_volumes", "success")]
     hook_run = instance.get_run_by_id(str(ran[0].data["run"]))
     assert hook_run is not None
@@ -217,7 +217,7 @@ def test_a_hook_that_fails_is_told_and_the_workflow_goes_on(instance: DagsterIns
     arrange(hook("post_collect", fails))
     result = run(instance)
     assert result.success
-    assert metadata(result, "inventory")["ran"].records[0].data["outcome"] == "failure"
+    assert metadata(result, "inventory")["hooks that ran"].records[0].data["outcome"] == "failure"
 
 
 def test_a_hook_that_fails_before_the_cleanup_stops_it(instance: DagsterInstance) -> None:
