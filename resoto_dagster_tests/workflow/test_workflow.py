@@ -146,9 +146,10 @@ def test_lineage_follows_what_kinds_belong_to() -> None:
     from resoto_dagster.workflow.collect import lineage
 
     parents = lineage(load_provider("aws").kinds)
-    assert "aws_vpc" in parents["aws_ec2_subnet"]
+    assert parents["aws_vpc"] == ("aws_region",)
+    assert parents["aws_ec2_subnet"] == ("aws_vpc",), "the region is implied"
     assert "aws_ec2_subnet" in parents["aws_ec2_instance"]
-    assert "aws_ec2_instance" in parents["aws_ec2_volume"]
+    assert parents["aws_ec2_volume"] == ("aws_ec2_instance",)
     order = list(parents)
     for kind, above in parents.items():
         assert all(order.index(parent) < order.index(kind) for parent in above)
