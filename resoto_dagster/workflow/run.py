@@ -12,6 +12,7 @@ from dagster._core.instance.ref import InstanceRef
 from resoto_dagster.database import state_folder
 from resoto_dagster.errors import ConfigError
 from resoto_dagster.workflow.jobs import WORKFLOW
+from resoto_dagster.workflow.project import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ def run_workflow(job_name: str = WORKFLOW, run_id: str | None = None) -> RunSumm
 
     Raises ConfigError and DatabaseUnavailable.
     """
+    Project.load()  # what is wrong with the settings is told as ours, not as Dagster's commands tell it
     from resoto_dagster.definitions import defs
 
     run_id = run_id or str(uuid.uuid4())

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 """A job run in this process: how it tells of its end, and where Dagster keeps the run."""
 
 from pathlib import Path
@@ -166,3 +169,21 @@ def test_a_dagster_yaml_that_is_wrong_is_told(folder: Path, text: str, told: str
     with pytest.raises(ConfigError) as refused:
         instance_here()
     assert str(refused.value) == told
+
+
+def test_dagster_tells_a_mistake_in_the_settings_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "resoto.yaml").write_text("cleanup:\n  dry_rn: false\n")
+    command = ["job", "execute", "-m", "resoto_dagster.definitions", "-j", "collect_and_cleanup"]
+    told = subprocess.run(
+        [sys.executable, "-m", "dagster", *command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert told.returncode == 1
+    assert "Traceback" not in told.stderr + told.stdout
+    assert told.stderr.splitlines()[-1] == (
+        "Error: resoto.yaml, line 2: cleanup.dry_rn: unknown key 'dry_rn'; did you mean 'dry_run'?"
+    )
