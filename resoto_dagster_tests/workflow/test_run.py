@@ -1,8 +1,7 @@
-import subprocess
-import sys
-
 """A job run in this process: how it tells of its end, and where Dagster keeps the run."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
