@@ -34,7 +34,7 @@ test: .venv/installed ## The fast tests
 	$(PYTEST) -q -n 2 -m 'not slow'
 
 test-slow: .venv/installed ## The slow tests: a real `dagster dev`, kills, large buckets
-	$(PYTEST) -q -n 2 -m slow
+	$(PYTEST) -q -n 2 --dist loadfile -m slow
 
 lint: .venv/installed ## Style and types
 	$(BIN)/ruff check .
@@ -45,8 +45,10 @@ format: .venv/installed ## Put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/installed ## Measure, and print the tables of benchmarks/README.md
+bench: .venv/installed ## Measure, and print the tables of benchmarks/README.md; ENDPOINT=URL adds a collect
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/events.py
+	$(if $(ENDPOINT),$(BIN)/python benchmarks/collect.py --endpoint $(ENDPOINT))
 
 clean: ## Remove the virtual environment and all caches; local state in .resoto stays
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,7 +1,9 @@
 """What Dagster loads."""
 
+import click
 from dagster import Definitions
 
+from resoto_dagster.errors import ResotoError
 from resoto_dagster.workflow.cleanup import cleanup_asset
 from resoto_dagster.workflow.cleanup_plan import cleanup_plan_asset
 from resoto_dagster.workflow.collect import collect_assets
@@ -31,4 +33,12 @@ def build_definitions(project: Project) -> Definitions:
     )
 
 
-defs = build_definitions(Project.load())
+def _load() -> Definitions:
+    """The definitions of the project here; Dagster's commands tell a mistake in the settings in a line."""
+    try:
+        return build_definitions(Project.load())
+    except ResotoError as error:
+        raise click.ClickException(str(error)) from None
+
+
+defs = _load()

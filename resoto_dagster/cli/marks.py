@@ -133,6 +133,7 @@ def _print(found: Sequence[_Found]) -> None:
 
 def _find(engine: "Engine", ids: list[str] | None, search: str | None) -> list[_Found]:
     """The resources that are meant. Raises ResotoError unless each id is that of exactly one."""
+    from resoto_dagster.inventory.search.kinds import check_kinds
     from resoto_dagster.inventory.search.parse import parse_nodes
     from resoto_dagster.inventory.search.query import Path, Predicate, Query
 
@@ -140,7 +141,9 @@ def _find(engine: "Engine", ids: list[str] | None, search: str | None) -> list[_
         raise ResotoError("name resources by their ids, or find them with --search")
     with engine.connect() as connection:
         if search is not None:
-            return _resources(connection, parse_nodes(search))
+            query = parse_nodes(search)
+            check_kinds(connection, query)
+            return _resources(connection, query)
         found = []
         for wanted in dict.fromkeys(ids or ()):
             matching = _resources(connection, Query((Predicate(Path(("id",)), "=", wanted),)))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import orjson
 import psycopg
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError
@@ -145,7 +146,7 @@ class InventorySink:
         try:
             with self._engine.begin() as connection:
                 result = merge_scope(connection, scope, resources, self._run_id, datetime.now(UTC))
-        except (DataError, psycopg.DataError) as error:
+        except (DataError, psycopg.DataError, orjson.JSONEncodeError, UnicodeEncodeError) as error:
             cause = str(getattr(error, "orig", error)).partition("\n")[0]
             self.failed(scope, f"can't be stored: {cause}")
             return

@@ -52,6 +52,10 @@ class EdgeCounts:
 
 def resolve_edges(connection: Connection) -> EdgeCounts:
     """Find the missing ends of all edges. Asks only for edges that lack one."""
+    # After a first collect nothing is known of the tables' sizes, and all would be compared with all.
+    connection.execute(
+        text("ANALYZE inventory.kinds, inventory.scopes, inventory.resources, inventory.edges")
+    )
     connection.execute(
         text(
             "UPDATE inventory.edges SET candidates = 0 WHERE (src IS NULL OR dst IS NULL) AND candidates > 0"

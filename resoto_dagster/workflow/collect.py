@@ -41,19 +41,25 @@ SHOWN = 50
 
 
 def lineage(kinds: Mapping[str, Kind]) -> dict[str, tuple[str, ...]]:
-    """Each kind's parents among `kinds`, without those that would close a circle; parents come first."""
+    """Each kind's parents among `kinds`; parents come first.
+
+    Without those that would close a circle, and those that another parent lies below anyway: a subnet's
+    network is in a region, so the subnet has an arrow from the network only.
+    """
     ordered: dict[str, tuple[str, ...]] = {}
+    above: dict[str, set[str]] = {}
 
     def visit(name: str, below: tuple[str, ...]) -> None:
         if name in ordered:
             return
         path = (*below, name)
-        parents = [
-            parent for parent in dict.fromkeys(kinds[name].parents) if parent in kinds and parent not in path
-        ]
+        parents = [parent for parent in dict.fromkeys(kinds[name].parents) if parent in kinds]
+        parents = [parent for parent in parents if parent not in path]
         for parent in parents:
             visit(parent, path)
-        ordered[name] = tuple(parents)
+        implied = {ancestor for parent in parents for ancestor in above[parent]}
+        above[name] = implied.union(parents)
+        ordered[name] = tuple(parent for parent in parents if parent not in implied)
 
     for name in kinds:
         visit(name, ())

@@ -191,4 +191,4 @@ def _metadata(results: Sequence[HookResult]) -> Metadata:
         )
         for result in sorted(results, key=lambda result: result.hook)
     ]
-    return {"hooks": len(rows), "ran": MetadataValue.table(rows)}
+    return {"hooks": len(rows), "hooks that ran": MetadataValue.table(rows)}

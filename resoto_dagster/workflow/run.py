@@ -5,11 +5,14 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from dagster import DagsterInstance, ExecuteInProcessResult
+import yaml
+from dagster import DagsterInstance, DagsterInvalidConfigError, ExecuteInProcessResult
 from dagster._core.instance.ref import InstanceRef
 
 from resoto_dagster.database import state_folder
+from resoto_dagster.errors import ConfigError
 from resoto_dagster.workflow.jobs import WORKFLOW
+from resoto_dagster.workflow.project import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +27,25 @@ class RunSummary:
 def instance_here() -> DagsterInstance:
     """Dagster's instance of DAGSTER_HOME, or of the working directory's `dagster.yaml`.
 
-    Without either it is kept in the same database, with all of Dagster's defaults.
+    Without either it is kept in the same database, with all of Dagster's defaults. Raises ConfigError.
     """
-    if os.environ.get("DAGSTER_HOME"):
+    home = os.environ.get("DAGSTER_HOME")
+    if home:
+        if not (Path(home).is_absolute() and Path(home).is_dir()):
+            raise ConfigError(f"DAGSTER_HOME={home}: expected the absolute path of a folder that is there")
         return DagsterInstance.get()
     base = state_folder() / "dagster"
     base.mkdir(parents=True, exist_ok=True)
     if Path("dagster.yaml").exists():
-        return DagsterInstance.from_ref(InstanceRef.from_dir(str(base), config_dir=str(Path.cwd())))
+        try:
+            ref = InstanceRef.from_dir(str(base), config_dir=str(Path.cwd()))
+        except DagsterInvalidConfigError as error:
+            problem = error.errors[0].message.partition(" Expected: ")[0].partition("\n")[0]
+            raise ConfigError(f"dagster.yaml: {problem}") from None
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            raise ConfigError(f"dagster.yaml, line {line}: not valid YAML: {error.problem}") from None
+        return DagsterInstance.from_ref(ref)
     storage = {"custom": {"module": "resoto_dagster.storage", "class": "ResotoStorage"}}
     overrides = {"storage": storage, "telemetry": {"enabled": False}}
     return DagsterInstance.from_ref(InstanceRef.from_dir(str(base), overrides=overrides))
@@ -42,6 +56,7 @@ def run_workflow(job_name: str = WORKFLOW, run_id: str | None = None) -> RunSumm
 
     Raises ConfigError and DatabaseUnavailable.
     """
+    Project.load()  # what is wrong with the settings is told as ours, not as Dagster's commands tell it
     from resoto_dagster.definitions import defs
 
     run_id = run_id or str(uuid.uuid4())
@@ -63,6 +78,6 @@ def _why(result: ExecuteInProcessResult) -> str:
         told = data.user_failure_data.description if data.user_failure_data else None
         if told is None and data.error is not None:
             cause = data.error.cause or data.error
-            told = cause.message.strip()
+            told = cause.message.strip().partition("\n")[0].rstrip(": ")
         reasons.append(f"{event.step_key}: {told or 'failed'}")
     return "; ".join(reasons) or "the run failed before its first step"

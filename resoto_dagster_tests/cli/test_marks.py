@@ -90,3 +90,9 @@ def test_a_reason_and_resources_must_be_given(estate: Estate) -> None:
     told = resoto("clean", "--search", "aggregate(kind: sum(1) as n): all", "--reason", "x", code=2).stderr
     assert "an aggregation has no resources" in told
     assert marks(estate) == []
+
+
+def test_a_search_for_a_kind_that_there_is_not_is_refused(estate: Estate) -> None:
+    told = resoto("protect", "--search", "is(volum)", "--reason", "a typo", code=2).stderr
+    assert "unknown kind volum; did you mean volume?" in told
+    assert marks(estate) == []

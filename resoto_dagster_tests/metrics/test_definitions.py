@@ -73,6 +73,8 @@ def test_a_definition_gives_labels_and_a_statement() -> None:
         (definition(labels="kind"), "m.yaml: things.labels: Extra inputs are not permitted"),
         (definition(search="is(volume"), "m.yaml: things: line 1, column 10: expected"),
         (definition(search="is(volume)"), "m.yaml: things: its search must aggregate"),
+        (definition(search=f"{GOOD} | head 3"), "| head 3 can't follow: a metric takes all groups"),
+        (definition(search="is(volume) | count"), "| count can't follow: a metric takes all groups"),
         (definition(search="aggregate(kind: sum(1) as other): all"), "named like the metric: … as things"),
         (definition(search="aggregate(kind: sum(1) as things, max(size) as x): all"), "must give one value"),
         (definition(search="aggregate(kind: avg(size) as things): all"), "averages can't be summed up"),

@@ -146,9 +146,10 @@ def test_lineage_follows_what_kinds_belong_to() -> None:
     from resoto_dagster.workflow.collect import lineage
 
     parents = lineage(load_provider("aws").kinds)
-    assert "aws_vpc" in parents["aws_ec2_subnet"]
+    assert parents["aws_vpc"] == ("aws_region",)
+    assert parents["aws_ec2_subnet"] == ("aws_vpc",), "the region is implied"
     assert "aws_ec2_subnet" in parents["aws_ec2_instance"]
-    assert "aws_ec2_instance" in parents["aws_ec2_volume"]
+    assert parents["aws_ec2_volume"] == ("aws_ec2_instance",)
     order = list(parents)
     for kind, above in parents.items():
         assert all(order.index(parent) < order.index(kind) for parent in above)
@@ -202,7 +203,7 @@ def test_a_hook_gates_and_its_marks_count_in_the_same_run(instance: DagsterInsta
     result = run(instance)
     assert result.success
     assert set(cloud.resources) == {"vol"}
-    ran = metadata(result, "inventory")["ran"].records
+    ran = metadata(result, "inventory")["hooks that ran"].records
     assert [(row.data["hook"], row.data["outcome"]) for row in ran] == [("keep_volumes", "success")]
     hook_run = instance.get_run_by_id(str(ran[0].data["run"]))
     assert hook_run is not None
@@ -217,7 +218,7 @@ def test_a_hook_that_fails_is_told_and_the_workflow_goes_on(instance: DagsterIns
     arrange(hook("post_collect", fails))
     result = run(instance)
     assert result.success
-    assert metadata(result, "inventory")["ran"].records[0].data["outcome"] == "failure"
+    assert metadata(result, "inventory")["hooks that ran"].records[0].data["outcome"] == "failure"
 
 
 def test_a_hook_that_fails_before_the_cleanup_stops_it(instance: DagsterInstance) -> None:

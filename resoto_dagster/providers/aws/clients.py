@@ -1,5 +1,6 @@
 """botocore's clients of one account: made once, shared by all threads, every failure one line."""
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -31,6 +32,9 @@ loading = threading.RLock()
 """Held while clients are made or models loaded, since botocore's sessions and loaders serve one at a time."""
 
 _loader: Loader = create_loader()
+
+# It logs a traceback where credentials can't be renewed; that is told in a line, as any failure of a call.
+logging.getLogger("botocore.credentials").setLevel(logging.ERROR)
 
 
 def new_session(profile: str | None = None) -> Session:

@@ -1,0 +1,103 @@
+"""Collecting a recorded or simulated AWS through the whole job `collect`, into Postgres.
+
+Usage: python benchmarks/collect.py --endpoint http://127.0.0.1:PORT [--account ID]... [--region REGION]...
+
+The endpoint answers as AWS does, from this machine; how long it takes to answer is its own affair. What is
+measured is this process: it and Postgres share the machine with the endpoint.
+"""
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from botocore.httpsession import URLLib3Session
+from dagster import DagsterInstance
+from dagster._core.instance.ref import InstanceRef
+from report import Row, print_machine, print_table
+from sqlalchemy import text
+
+from resoto_dagster.database import inventory_engine
+from resoto_dagster.demo.server import ROLE, SimulatedAccounts, only_simulated_aws
+from resoto_dagster.embedded_postgres import discard
+
+ROOT = Path(__file__).parents[1]
+
+
+@contextmanager
+def counted_calls() -> Iterator[list[str]]:
+    """The requests that botocore sends within the block, retries included."""
+    sent: list[str] = []
+    send = URLLib3Session.send
+
+    def counting(session: URLLib3Session, request: Any) -> Any:
+        sent.append(request.url)
+        return send(session, request)
+
+    URLLib3Session.send = counting
+    try:
+        yield sent
+    finally:
+        URLLib3Session.send = send
+
+
+def collect(instance: DagsterInstance, name: str) -> Row:
+    """Run the job once, as a row of the table."""
+    from resoto_dagster.definitions import defs
+
+    job = defs.resolve_job_def("collect")
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    with counted_calls() as calls:
+        wall, cpu = time.perf_counter(), time.process_time()
+        assert job.execute_in_process(instance=instance, run_config=quiet).success
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    with inventory_engine().connect() as connection:
+        query = "SELECT sum(resources), count(*) FILTER (WHERE state <> 'fresh') FROM inventory.scopes"
+        resources, failed = connection.execute(text(query)).one()
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return (name, wall, cpu, megabytes, len(calls), resources, failed)
+
+
+def settings(accounts: list[str], regions: list[str]) -> str:
+    return f"""\
+providers:
+  aws:
+    accounts: [{", ".join(f'{{id: "{account}", role: {ROLE}}}' for account in accounts)}]
+    regions: [{", ".join(regions)}]
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--endpoint", required=True, metavar="URL")
+    parser.add_argument("--account", action="append", metavar="ID")
+    parser.add_argument("--region", action="append", metavar="REGION")
+    arguments = parser.parse_args()
+    accounts = arguments.account or ["111111111111", "222222222222"]
+    regions = arguments.region or ["us-east-1", "us-west-2", "eu-west-1"]
+    SimulatedAccounts(arguments.endpoint)  # refuses what is not on this machine
+    with tempfile.TemporaryDirectory(prefix="resoto-bench-") as name, only_simulated_aws(arguments.endpoint):
+        os.chdir(name)
+        for variable in [name for name in os.environ if name.startswith(("RESOTO_", "DAGSTER_"))]:
+            del os.environ[variable]
+        Path("resoto.yaml").write_text(settings(accounts, regions))
+        try:
+            with DagsterInstance.from_ref(InstanceRef.from_dir(name, config_dir=str(ROOT))) as instance:
+                rows = [collect(instance, "first, everything is new"), collect(instance, "second, unchanged")]
+        finally:
+            discard(Path(".resoto"))
+    print_machine()
+    print_table(
+        f"The job collect: {len(accounts)} accounts × {len(regions)} regions",
+        ("run", "wall s", "CPU s", "peak MB", "calls", "resources", "failed scopes"),
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""What an API says and can't be stored: its scope fails, and the rest of the collect goes on."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from resoto_dagster.inventory.collecting import InventorySink
+from resoto_dagster.model.resource import Edge, EdgeType
+from resoto_dagster_tests.estate import collect, resource, scope, table
+
+HALF = "\ud800"
+"""Half of a character: JSON can spell it, UTF-8 can't."""
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"id_": f"v{HALF}"},
+        {"name": HALF},
+        {"tags": {HALF: "x"}},
+        {"tags": {"expiration": HALF}},
+        {"properties": {"nested": [{"x": HALF}]}},
+        {"properties": {"volume_size": 2**64}},
+        {"edges": (Edge(EdgeType.DEFAULT, outgoing=True, kind="instance", value=HALF),)},
+        {"tags": {"owner": "nul\x00"}},
+        {"properties": {"nested": "\x00"}},
+    ],
+    ids=range(9),
+)
+def test_what_can_not_be_stored_fails_its_scope_alone(engine: Engine, given: dict[str, Any]) -> None:
+    other = scope("sim_instance")
+    collect(engine, {scope(): [resource("v1")]})
+    sink = InventorySink(engine, "sim", "run-2")
+    sink.scopes_expected([scope(), other])
+    sink.collected(scope(), [resource(given.pop("id_", "v1"), **given)])
+    sink.collected(other, [resource("i1", "sim_instance")])
+    states = table(
+        engine, "SELECT kind, state, error LIKE 'can''t be stored: %' FROM inventory.scopes ORDER BY kind"
+    )
+    assert states == [("sim_instance", "fresh", None), ("sim_volume", "failed", True)]
+    assert table(engine, "SELECT id, name FROM inventory.resources ORDER BY id") == [
+        ("i1", "i1"),
+        ("v1", "v1"),
+    ]
