@@ -394,7 +394,7 @@ WRONG = {
     "all -[3:1]->": "-[3:1]-> ends before it starts",
     "all -[0:251]->": "-[0:251]->: 250 steps are the most; leave the end open to go on to the last",
     "all -delete[1:1]default->": "-delete[1:1]default->: name the types of edges once",
-    "all --": "-- is no way through the graph; expected e.g. -->, <--, -[0:3]->, -delete->",
+    "all --": "line 1, column 5: expected a way through the graph (--> <-- -[0:3]->)",
     "all <-[a]-": "<-[a]- is no way through the graph; expected e.g. -->, <--, -[0:3]->, -delete->",
     "is(account) and (is(volum) or is(region))": "unknown kind volum; did you mean volume?",
     "is(account) with(any, --> is(volum))": "unknown kind volum; did you mean volume?",

@@ -215,3 +215,8 @@ def test_no_value_is_part_of_the_sql(term: Predicate) -> None:
             Query((Predicate(term.path, term.comparison, marked, term.modifier),)), "r.id"
         ).sql
         assert str(marked) not in sql
+
+
+def test_a_minus_before_a_negative_number_is_no_arrow() -> None:
+    query = parse_search("aggregate(sum(A - -0.001) as A): all")
+    assert parse_search(str(query)) == query
