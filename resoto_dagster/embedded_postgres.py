@@ -31,6 +31,7 @@ from resoto_dagster.postgres_server import (
 )
 
 START_SECONDS = 60  # crash recovery after heavy writing included
+END_SECONDS = 15
 LINGER_SECONDS = 1  # so that one command right after the other finds the server running
 WATCH_SECONDS = 0.25
 LOG_BYTES = 10_000_000
@@ -72,6 +73,21 @@ def discard(state: Path) -> None:
     if lock is not None:  # else the supervisor does it
         _remove_discarded(cluster)
         os.close(lock)
+
+
+def end(state: Path) -> None:
+    """Be no user any more, and have the server removed with all data.
+
+    Returns when that is done, or after some seconds if others use it still: then it goes with the last.
+    """
+    cluster = find_cluster(state)
+    discard(state)
+    descriptor = _held.pop(cluster.home, None)
+    if descriptor is not None:
+        os.close(descriptor)
+    deadline = time.monotonic() + END_SECONDS
+    while cluster.home.exists() and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
 
 
 def _remove_discarded(cluster: Cluster) -> None:

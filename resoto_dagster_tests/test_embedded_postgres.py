@@ -298,6 +298,15 @@ def test_discarded_data_is_removed_when_the_last_user_left(state: Path, start: S
     assert query(url_of(start(state)), "SELECT 1") == 1
 
 
+def test_who_ends_it_is_no_user_any_more_and_sees_it_gone(state: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from resoto_dagster import embedded_postgres as server;"
+        "state = Path(sys.argv[1]); server.ensure_running(state); home = server.find_cluster(state).home;"
+        "server.end(state); sys.exit(home.exists())"
+    )
+    subprocess.run([sys.executable, "-c", script, str(state)], check=True, timeout=60)
+
+
 @pytest.mark.slow
 def test_log_is_bounded(running: Cluster) -> None:
     with running.log.open("ab") as log:

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from resoto_dagster import embedded_postgres
 from resoto_dagster.cleanup.journal import Outcome, outcomes
 from resoto_dagster.cleanup.plan import Plan, PlanItem, load_plan
 from resoto_dagster.cli.output import age, say, table
 from resoto_dagster.cli.progress import Progress
 from resoto_dagster.cli.run import print_run
-from resoto_dagster.database import inventory_engine
+from resoto_dagster.database import inventory_engine, state_folder
 from resoto_dagster.demo.estate import ACCOUNTS, REGIONS, seed
 from resoto_dagster.demo.server import ROLE, DemoError, only_simulated_aws, simulated_aws
 from resoto_dagster.demo.truth import Found, list_everything
@@ -96,6 +97,7 @@ def _state_in(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        embedded_postgres.end(state_folder())
         os.environ.clear()
         os.environ.update(before)
 
