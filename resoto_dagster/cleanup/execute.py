@@ -222,7 +222,7 @@ class _Execution:
     def _different(self, item: PlanItem, now: Resource) -> str | None:
         """How the resource differs from what was planned, or what needs it by now."""
         kind = self._kinds[item.resource.scope.kind]
-        if fingerprint(item.resource.scope, now, kind.unsettled) != item.fingerprint:
+        if fingerprint(now, kind.unsettled) != item.fingerprint:
             return "changed since it was planned"
         expected = self._expected_dependants(item)
         for edge in now.edges:

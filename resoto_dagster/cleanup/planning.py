@@ -154,8 +154,8 @@ def _unknown_dependants(
     rows = connection.execute(
         text(
             """
-            SELECT owner, kind || ' ' || value FROM inventory.edges
-            WHERE type = 'delete' AND outgoing AND dst IS NULL AND owner = ANY (:nodes)
+            SELECT owner, kind || ' ' || value FROM inventory.deferred_edges
+            WHERE type = 'delete' AND outgoing AND owner = ANY (:nodes)
             ORDER BY owner, kind, value
             """
         ),

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DataError
 
 from resoto_dagster.inventory.edges import EdgeCounts, resolve_edges
 from resoto_dagster.inventory.merge import MergeResult, merge_scope
+from resoto_dagster.inventory.words import write_words
 from resoto_dagster.model.kind import Kind
 from resoto_dagster.model.resource import Resource, Scope
 
@@ -238,7 +239,10 @@ def close_collect(connection: Connection, run_id: str) -> list[Gap]:
 
 
 def settle_graph(connection: Connection) -> EdgeCounts:
-    """Make the graph whole after merges: accounts bear their own resources' names, edges find their ends."""
+    """Make the graph whole after merges: accounts bear their own resources' names, edges find their ends.
+
+    What searches need beside the resources is brought up to date, too.
+    """
     connection.execute(
         text(
             """
@@ -250,4 +254,8 @@ def settle_graph(connection: Connection) -> EdgeCounts:
             """
         )
     )
-    return resolve_edges(connection)
+    counts = resolve_edges(connection, datetime.now(UTC))
+    write_words(connection)
+    for index in ("resources_reported", "words_words"):
+        connection.execute(text("SELECT gin_clean_pending_list(:index)"), {"index": f"inventory.{index}"})
+    return counts

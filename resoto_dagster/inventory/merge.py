@@ -15,8 +15,9 @@ from psycopg import Cursor
 from psycopg.types.json import Jsonb, set_json_dumps
 from sqlalchemy import Connection
 
+from resoto_dagster.inventory.edges import declare_edges, redeclare_edges, release_ends, withdraw_edges
 from resoto_dagster.model.expiry import ctime_of, expiry_of
-from resoto_dagster.model.resource import Edge, Resource, Scope, node_id
+from resoto_dagster.model.resource import Resource, Scope, node_id
 
 set_json_dumps(orjson.dumps)
 
@@ -33,45 +34,35 @@ class MergeResult:
     removed: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A resource as it will stand in the table, and its edges."""
-
-    node_id: uuid.UUID
-    resource: Resource
-    json: bytes
-    hash: bytes
-    ctime: datetime | None
-
-    def columns(self, scope_id: int) -> tuple[Any, ...]:
-        resource = self.resource
-        expiry = expiry_of(resource.tags)
-        problem = ctime_of(resource.tags, resource.ctime)[1] or expiry.problem
-        times = (self.ctime, resource.mtime, resource.atime, expiry.at, expiry.after, problem)
-        reported = Jsonb(orjson.Fragment(self.json))
-        identity = (self.node_id, scope_id, resource.kind, resource.id, resource.name, resource.region)
-        return (*identity, reported, *times, self.hash)
-
-
-def _row(scope: Scope, resource: Resource) -> _Row:
+def _content(resource: Resource) -> tuple[bytes, bytes]:
+    """What the resource reports as JSON, and the hash of all whose change is a change of the resource."""
     ctime, _ = ctime_of(resource.tags, resource.ctime)
-    reported = {**resource.reported(), "ctime": ctime}
-    json = content = orjson.dumps(reported, option=_JSON)
+    reported = resource.reported()
+    reported["ctime"] = ctime
+    json = lasting = orjson.dumps(reported, option=_JSON)
     if resource.volatile:
-        lasting = {key: value for key, value in reported.items() if key not in resource.volatile}
-        content = orjson.dumps(lasting, option=_JSON)
-    digest = hashlib.blake2b(content, digest_size=16)
-    digest.update(resource.region.encode())
-    for edge in sorted(resource.edges):
-        digest.update(repr((edge.type.value, edge.outgoing, edge.kind, edge.by, edge.value)).encode())
-    return _Row(node_id(scope, resource.id), resource, json, digest.digest(), ctime)
+        kept = {key: value for key, value in reported.items() if key not in resource.volatile}
+        lasting = orjson.dumps(kept, option=_JSON)
+    edges = [(edge.type, edge.outgoing, edge.kind, edge.by, edge.value) for edge in resource.edges]
+    edges.sort()
+    beside = orjson.dumps((resource.region, edges))
+    return json, hashlib.blake2b(lasting + beside, digest_size=16).digest()
 
 
-def fingerprint(scope: Scope, resource: Resource, unsettled: frozenset[str]) -> bytes:
+def _columns(resource: Resource, json: bytes) -> tuple[Any, ...]:
+    """The columns of _FACTS."""
+    ctime, problem = ctime_of(resource.tags, resource.ctime)
+    expiry = expiry_of(resource.tags)
+    times = (ctime, resource.mtime, resource.atime, expiry.at, expiry.after)
+    reported = Jsonb(orjson.Fragment(json))
+    return (resource.name, resource.region, reported, *times, problem or expiry.problem)
+
+
+def fingerprint(resource: Resource, unsettled: frozenset[str]) -> bytes:
     """What must be the same when a planned resource is read again: all it reports that does not change by
     itself, its tags among it.
     """
-    return reported_fingerprint(orjson.loads(_row(scope, resource).json), unsettled)
+    return reported_fingerprint(orjson.loads(_content(resource)[0]), unsettled)
 
 
 def reported_fingerprint(reported: Mapping[str, Any], unsettled: frozenset[str]) -> bytes:
@@ -80,15 +71,20 @@ def reported_fingerprint(reported: Mapping[str, Any], unsettled: frozenset[str])
     return hashlib.blake2b(orjson.dumps(settled, option=_JSON), digest_size=16).digest()
 
 
-_COLUMNS = (
-    "node_id, scope_id, kind, id, name, region, reported, ctime, mtime, atime, expires_at, expires_after, "
-    "tag_problem, hash, first_seen, changed_at"
+_FACTS = "name, region, reported, ctime, mtime, atime, expires_at, expires_after, tag_problem"
+_FACT_TYPES = ("text", "text", "jsonb", *["timestamptz"] * 4, "interval", "text")
+_COLUMNS = f"node_id, scope_id, kind, id, {_FACTS}, hash, first_seen, changed_at"
+_TYPES = ("uuid", "int4", "text", "text", *_FACT_TYPES, "bytea", "timestamptz", "timestamptz")
+_UPDATE = f"""
+    UPDATE inventory.resources SET ({_FACTS}, changed_at) = ({", ".join(["%s"] * 10)}) WHERE node_id = %s
+"""  # noqa: S608
+_VERSION = (
+    "node_id, scope_id, kind, id, name, region, reported, ctime, mtime, expires_at, expires_after, first_seen"
 )
-_UPDATE = """
-    UPDATE inventory.resources SET name = %s, region = %s, reported = %s, ctime = %s, mtime = %s, atime = %s,
-        expires_at = %s, expires_after = %s, tag_problem = %s, hash = %s, changed_at = %s
-    WHERE node_id = %s
-"""
+_REMEMBER = f"""
+    INSERT INTO inventory.history (at, run_id, change, since, {_VERSION})
+    SELECT %s, %s, %s, changed_at, {_VERSION} FROM inventory.resources WHERE node_id = ANY (%s)
+"""  # noqa: S608
 
 
 def cursor_of(connection: Connection) -> Cursor[Any]:
@@ -99,6 +95,17 @@ def cursor_of(connection: Connection) -> Cursor[Any]:
     return cursor
 
 
+@dataclass(frozen=True, slots=True)
+class _Merge:
+    """One merge: into which scope, for which run, and when."""
+
+    cursor: Cursor[Any]
+    scope: Scope
+    scope_id: int
+    run_id: str
+    now: datetime
+
+
 def merge_scope(
     connection: Connection, scope: Scope, resources: Iterable[Resource], run_id: str, now: datetime
 ) -> MergeResult:
@@ -106,31 +113,38 @@ def merge_scope(
 
     The caller's transaction holds the scope's row until it ends, so that two runs can't mix.
     """
-    rows = {row.node_id: row for row in (_row(scope, resource) for resource in resources)}
+    found = {resource.id: resource for resource in resources}
     with cursor_of(connection) as cursor:
-        scope_id = _lock(cursor, scope, run_id, now)
+        merge = _Merge(cursor, scope, _lock(cursor, scope, run_id, now), run_id, now)
         cursor.execute(
-            "SELECT node_id, hash, atime FROM inventory.resources WHERE scope_id = %s", (scope_id,)
+            "SELECT id, hash, atime FROM inventory.resources WHERE scope_id = %s",
+            (merge.scope_id,),
+            binary=True,
         )
-        known = {node: (content, atime) for node, content, atime in cursor.fetchall()}
-        added = [row for node, row in rows.items() if node not in known]
-        changed = [row for node, row in rows.items() if node in known and known[node][0] != row.hash]
-        removed = [node for node in known if node not in rows]
-        _remove(cursor, scope_id, removed, run_id, now)
-        _update(cursor, scope_id, changed, run_id, now)
-        _add(cursor, scope_id, added, run_id, now)
-        settled = {row.node_id for row in changed}
-        touched = [
-            (row.resource.atime, Jsonb(orjson.Fragment(row.json)), node)
-            for node, row in rows.items()
-            if node in known and node not in settled and known[node][1] != row.resource.atime
-        ]
+        known = {id_: (hash_, atime) for id_, hash_, atime in cursor}
+        _remove(merge, [node_id(scope, id_) for id_ in known if id_ not in found])
+        removed = len(known.keys() - found.keys())
+        hashes = {}
+        changed: list[tuple[Resource, bytes, bytes]] = []
+        touched = []
+        for id_, (before, atime) in known.items():
+            resource = found.get(id_)
+            if resource is None:
+                continue
+            json, hashes[id_] = _content(resource)
+            if hashes[id_] != before:
+                changed.append((resource, json, hashes[id_]))
+            elif resource.atime != atime:
+                touched.append((resource.atime, Jsonb(orjson.Fragment(json)), node_id(scope, id_)))
+        differing = _update(merge, changed)
         if touched:
             cursor.executemany(
                 "UPDATE inventory.resources SET atime = %s, reported = %s WHERE node_id = %s", touched
             )
-        result = MergeResult(len(rows), len(added), len(changed), len(removed))
-        _mark_fresh(cursor, scope_id, rows, result, now)
+        added = [resource for id_, resource in found.items() if id_ not in known]
+        hashes |= _add(merge, added)
+        result = MergeResult(len(found), len(added), differing, removed)
+        _mark_fresh(merge, hashes, result)
     return result
 
 
@@ -150,121 +164,96 @@ def _lock(cursor: Cursor[Any], scope: Scope, run_id: str, now: datetime) -> int:
     return int(row[0])
 
 
-def _mark_fresh(
-    cursor: Cursor[Any], scope_id: int, rows: Mapping[uuid.UUID, _Row], result: MergeResult, now: datetime
-) -> None:
+def _mark_fresh(merge: _Merge, hashes: Mapping[str, bytes], result: MergeResult) -> None:
     version = hashlib.blake2b(digest_size=16)
-    for node, row in sorted(rows.items()):
-        version.update(node.bytes + row.hash)
-    cursor.execute(
+    for id_ in sorted(hashes):
+        version.update(id_.encode() + hashes[id_])
+    merge.cursor.execute(
         """
         UPDATE inventory.scopes SET state = 'fresh', error = NULL, attempted_at = %s, succeeded_at = %s,
-            resources = %s, added = %s, changed = %s, removed = %s, version = %s
+            resources = %s, added = %s, changed = %s, removed = %s, version = %s, worded = worded AND %s
         WHERE scope_id = %s
         """,
         (
-            now,
-            now,
+            merge.now,
+            merge.now,
             result.resources,
             result.added,
             result.changed,
             result.removed,
             version.digest(),
-            scope_id,
+            not result.added and not result.changed,
+            merge.scope_id,
         ),
     )
 
 
-def _history(cursor: Cursor[Any], entries: Iterable[tuple[Any, ...]]) -> None:
-    columns = "at, run_id, scope_id, node_id, kind, id, change, before, after"
-    with cursor.copy(f"COPY inventory.history ({columns}) FROM STDIN") as copy:
-        for entry in entries:
-            copy.write_row(entry)
-
-
-def _add(cursor: Cursor[Any], scope_id: int, rows: Sequence[_Row], run_id: str, now: datetime) -> None:
-    if not rows:
-        return
-    with cursor.copy(f"COPY inventory.resources ({_COLUMNS}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row((*row.columns(scope_id), now, now))
-    _write_edges(cursor, scope_id, rows)
-    _history(
-        cursor,
-        (
-            (now, run_id, scope_id, row.node_id, row.resource.kind, row.resource.id, "created", None, None)
-            for row in rows
-        ),
+def _add(merge: _Merge, resources: Sequence[Resource]) -> dict[str, bytes]:
+    """Write new resources. Returns their hashes."""
+    hashes: dict[str, bytes] = {}
+    if not resources:
+        return hashes
+    with merge.cursor.copy(f"COPY inventory.resources ({_COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(_TYPES)
+        for resource in resources:
+            json, hash_ = _content(resource)
+            hashes[resource.id] = hash_
+            node = node_id(merge.scope, resource.id)
+            identity = (node, merge.scope_id, merge.scope.kind, resource.id)
+            copy.write_row((*identity, *_columns(resource, json), hash_, merge.now, merge.now))
+    declare_edges(
+        merge.cursor,
+        merge.scope_id,
+        ((node_id(merge.scope, resource.id), resource.edges) for resource in resources),
     )
+    return hashes
 
 
-def _update(cursor: Cursor[Any], scope_id: int, rows: Sequence[_Row], run_id: str, now: datetime) -> None:
-    if not rows:
-        return
-    nodes = [row.node_id for row in rows]
-    cursor.execute("SELECT node_id, reported FROM inventory.resources WHERE node_id = ANY(%s)", (nodes,))
-    before = dict(cursor.fetchall())
-    entries, renamed = [], []
-    for row in rows:
-        old, new = before[row.node_id], orjson.loads(row.json)
-        keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-        if "name" in keys or "arn" in keys:
-            renamed.append(row.node_id)
-        was = Jsonb({key: old.get(key) for key in keys})
-        is_now = Jsonb({key: new.get(key) for key in keys})
-        entries.append(
-            (now, run_id, scope_id, row.node_id, row.resource.kind, row.resource.id, "updated", was, is_now)
-        )
-    cursor.executemany(_UPDATE, [(*row.columns(scope_id)[4:], now, row.node_id) for row in rows])
-    _forget_ends(cursor, renamed, "key <> 'id'")
-    cursor.execute("DELETE FROM inventory.edges WHERE owner = ANY(%s)", (nodes,))
-    _write_edges(cursor, scope_id, rows)
-    _history(cursor, entries)
+def _update(merge: _Merge, changed: Sequence[tuple[Resource, bytes, bytes]]) -> int:
+    """Write what changed, and remember what it was. Returns how many resources or their edges differ.
+
+    None need differ where only the way to make hashes does.
+    """
+    if not changed:
+        return 0
+    cursor = merge.cursor
+    nodes = {resource.id: node_id(merge.scope, resource.id) for resource, _, _ in changed}
+    cursor.execute(
+        "SELECT id, region, reported FROM inventory.resources WHERE node_id = ANY (%s)",
+        (list(nodes.values()),),
+    )
+    before = {id_: (region, reported) for id_, region, reported in cursor}
+    differing, renamed, values = [], [], []
+    for resource, json, _ in changed:
+        node, (region, reported), now = nodes[resource.id], before[resource.id], orjson.loads(json)
+        if (region, reported) == (resource.region, now):
+            continue
+        differing.append(node)
+        values.append((*_columns(resource, json), merge.now, node))
+        if any(reported.get(key) != now.get(key) for key in ("name", "arn")):
+            renamed.append(node)
+    cursor.execute(_REMEMBER, (merge.now, merge.run_id, "updated", differing))
+    cursor.execute("DELETE FROM inventory.words WHERE node_id = ANY (%s)", (differing,))
+    if values:
+        cursor.executemany(_UPDATE, values)
+    cursor.executemany(
+        "UPDATE inventory.resources SET hash = %s WHERE node_id = %s",
+        [(hash_, nodes[resource.id]) for resource, _, hash_ in changed],
+    )
+    release_ends(cursor, renamed, merge.now, named_by=("name", "arn"))
+    declared = {nodes[resource.id]: resource.edges for resource, _, _ in changed}
+    return len({*differing, *redeclare_edges(cursor, merge.scope_id, declared, merge.now)})
 
 
-def _remove(cursor: Cursor[Any], scope_id: int, nodes: list[uuid.UUID], run_id: str, now: datetime) -> None:
+def _remove(merge: _Merge, nodes: list[uuid.UUID]) -> None:
     if not nodes:
         return
-    cursor.execute("DELETE FROM inventory.edges WHERE owner = ANY(%s)", (nodes,))
-    _forget_ends(cursor, nodes, "true")
-    cursor.execute(
-        "DELETE FROM inventory.resources WHERE node_id = ANY(%s) RETURNING node_id, kind, id, reported",
-        (nodes,),
-    )
-    gone = cursor.fetchall()
-    _history(
-        cursor,
-        (
-            (now, run_id, scope_id, node, kind, id_, "deleted", Jsonb(reported), None)
-            for node, kind, id_, reported in gone
-        ),
-    )
-
-
-def _forget_ends(cursor: Cursor[Any], nodes: list[uuid.UUID], which: str) -> None:
-    """Make edges that others own deferred again, where they lead to or from these nodes."""
-    if nodes:
-        cursor.execute(
-            f"UPDATE inventory.edges SET dst = NULL WHERE outgoing AND dst = ANY(%s) AND {which}",  # noqa: S608
-            (nodes,),
-        )
-        cursor.execute(
-            f"UPDATE inventory.edges SET src = NULL WHERE NOT outgoing AND src = ANY(%s) AND {which}",  # noqa: S608
-            (nodes,),
-        )
-
-
-def _write_edges(cursor: Cursor[Any], scope_id: int, rows: Sequence[_Row]) -> None:
-    columns = "owner, scope_id, type, outgoing, kind, key, value, src, dst"
-    with cursor.copy(f"COPY inventory.edges ({columns}) FROM STDIN") as copy:
-        for row in rows:
-            for edge in dict.fromkeys(row.resource.edges):
-                copy.write_row(_edge_columns(row.node_id, scope_id, edge))
-
-
-def _edge_columns(owner: uuid.UUID, scope_id: int, edge: Edge) -> tuple[Any, ...]:
-    ends = (owner, None) if edge.outgoing else (None, owner)
-    return (owner, scope_id, edge.type.value, edge.outgoing, edge.kind, edge.by, edge.value, *ends)
+    cursor = merge.cursor
+    withdraw_edges(cursor, merge.scope_id, nodes, merge.now)
+    release_ends(cursor, nodes, merge.now)
+    cursor.execute(_REMEMBER, (merge.now, merge.run_id, "deleted", nodes))
+    cursor.execute("DELETE FROM inventory.words WHERE node_id = ANY (%s)", (nodes,))
+    cursor.execute("DELETE FROM inventory.resources WHERE node_id = ANY (%s)", (nodes,))
 
 
 def forget_resource(connection: Connection, node: uuid.UUID, run_id: str, now: datetime) -> None:
@@ -273,11 +262,17 @@ def forget_resource(connection: Connection, node: uuid.UUID, run_id: str, now: d
     Nobody's wish to delete it outlives it; what protects it does, should it come back.
     """
     with cursor_of(connection) as cursor:
-        cursor.execute("SELECT scope_id FROM inventory.resources WHERE node_id = %s FOR UPDATE", (node,))
+        cursor.execute(
+            """
+            SELECT scope_id, s.provider, s.account, s.region, s.kind FROM inventory.resources r
+            JOIN inventory.scopes s USING (scope_id) WHERE node_id = %s FOR UPDATE OF r
+            """,
+            (node,),
+        )
         row = cursor.fetchone()
         if row is None:
             return
-        _remove(cursor, row[0], [node], run_id, now)
+        _remove(_Merge(cursor, Scope(*row[1:]), row[0], run_id, now), [node])
         cursor.execute("DELETE FROM inventory.marks WHERE node_id = %s AND mark = 'clean'", (node,))
         cursor.execute(
             "UPDATE inventory.scopes SET version = NULL, resources = resources - 1 WHERE scope_id = %s",

@@ -23,7 +23,8 @@ from resoto_dagster.inventory.schema import migrate
 migrate(inventory_engine())
 """
 TABLES = {
-    *("kinds", "accounts", "scopes", "resources", "edges", "marks", "history"),
+    *("kinds", "accounts", "scopes", "resources", "words", "marks", "history"),
+    *("edges", "deferred_edges", "past_edges"),
     *("actions", "hook_outcomes", "plans", "plan_items", "journal", "metrics"),
 }
 

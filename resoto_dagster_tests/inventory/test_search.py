@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
@@ -493,6 +493,7 @@ def test_a_value_is_never_part_of_the_sql(path, comparison, one, other) -> None:
 @example("a", "'; DROP TABLE inventory.resources; --")
 @example("a", ":p0")
 def test_neither_is_a_property_or_a_kind(one: str, other: str) -> None:
+    assume(one.isdigit() == other.isdigit())  # digits can be a place in an array, which no index knows
     for make in (
         lambda name: Query((Predicate(Path(("tags", name)), "=", "x"),)),
         lambda name: Query((IsKind((name,)),)),

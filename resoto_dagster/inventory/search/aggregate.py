@@ -15,7 +15,7 @@ def group(parameters: Parameters, one: Group) -> str:
     place = place_of(parameters, one.path, Scope())
     if place.type == "age":
         raise SearchError(f"{one.path} is another for every resource; it can't be grouped by")
-    return f"({single(place)} #>> '{{}}')" if place.type == "json" else single(place)
+    return f"({single(parameters, place)} #>> '{{}}')" if place.type == "json" else single(parameters, place)
 
 
 def function(parameters: Parameters, one: Function) -> str:
@@ -24,7 +24,11 @@ def function(parameters: Parameters, one: Function) -> str:
         return "count(*)"
     if isinstance(one.operand, Path) and one.name == "count":
         place = place_of(parameters, one.operand, Scope())
-        return f"count(*) FILTER (WHERE {place.sql})" if place.type == "flag" else f"count({single(place)})"
+        return (
+            f"count(*) FILTER (WHERE {place.sql})"
+            if place.type == "flag"
+            else f"count({single(parameters, place)})"
+        )
     if isinstance(one.operand, Path):
         place = place_of(parameters, one.operand, Scope())
         if place.type != "json":

@@ -1,25 +1,31 @@
 """From a query to one SQL statement with its parameters; no value of a search is ever part of the text."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from resoto_dagster.inventory.search.aggregate import function, group
 from resoto_dagster.inventory.search.parts import limiting, ordering, selection
 from resoto_dagster.inventory.search.paths import Scope, place_of, single
 from resoto_dagster.inventory.search.query import Path, Query
-from resoto_dagster.inventory.search.sql import BORN, EXPIRES, FROM, Parameters, Statement
+from resoto_dagster.inventory.search.sql import BORN, EXPIRES, Parameters, Statement
 
 __all__ = ["BORN", "EXPIRES", "Statement", "compile_aggregate", "compile_nodes", "compile_values"]
 
 
-def compile_nodes(query: Query, columns: str, order: str = "r.kind, r.id, r.node_id") -> Statement:
-    """The statement that answers with `columns` (SQL over the tables of FROM) of every node of the query."""
-    return _select(Parameters(), query, columns, order)
+def compile_nodes(
+    query: Query, columns: str, order: str = "r.kind, r.id, r.node_id", at: datetime | None = None
+) -> Statement:
+    """The statement that answers with `columns` of every node of the query, at a moment of the past if given.
+
+    The columns are SQL over a node `r`, its scope `s` and its account `a`.
+    """
+    return _select(Parameters(at), query, columns, order)
 
 
-def compile_values(query: Query, paths: Sequence[Path]) -> Statement:
+def compile_values(query: Query, paths: Sequence[Path], at: datetime | None = None) -> Statement:
     """The statement that answers with the values at some paths of every node of the query."""
-    parameters = Parameters()
-    columns = [single(place_of(parameters, path, Scope())) for path in paths]
+    parameters = Parameters(at)
+    columns = [single(parameters, place_of(parameters, path, Scope())) for path in paths]
     return _select(parameters, query, ", ".join(columns), "r.kind, r.id, r.node_id")
 
 
@@ -27,12 +33,12 @@ def _select(parameters: Parameters, query: Query, columns: str, order: str) -> S
     tables, where = selection(parameters, query)
     limit = "" if query.reverse else limiting(parameters, query)
     ordered = ordering(parameters, query, order)
-    return Statement(f"{tables}SELECT {columns}{FROM}{where}{ordered}{limit}", parameters.values)
+    return Statement(f"{tables}SELECT {columns}{parameters.nodes}{where}{ordered}{limit}", parameters.values)
 
 
-def compile_aggregate(query: Query) -> Statement:
+def compile_aggregate(query: Query, at: datetime | None = None) -> Statement:
     """The statement that answers with a row a group: the groups' values, then the functions'."""
-    parameters = Parameters()
+    parameters = Parameters(at)
     assert query.aggregate is not None
     groups = [f'{group(parameters, one)} AS "g{i}"' for i, one in enumerate(query.aggregate.groups)]
     functions = [function(parameters, one) for one in query.aggregate.functions]
@@ -40,5 +46,5 @@ def compile_aggregate(query: Query) -> Statement:
     places = ", ".join(str(i + 1) for i in range(len(groups)))
     tail = f"\nGROUP BY {places}\nORDER BY {places}" if groups else ""
     return Statement(
-        f"{tables}SELECT {', '.join((*groups, *functions))}{FROM}{where}{tail}", parameters.values
+        f"{tables}SELECT {', '.join((*groups, *functions))}{parameters.nodes}{where}{tail}", parameters.values
     )

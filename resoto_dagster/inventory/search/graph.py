@@ -28,7 +28,7 @@ def nearest(parameters: Parameters, kind: str, *, inbound: bool) -> str:
     """A SELECT of what the nearest node of a kind reports: up from the node `r`, or down from it."""
     near, far = ("dst", "src") if inbound else ("src", "dst")
     way = parameters.alias()
-    edge = _edge(parameters, ("default",), way, near, far)
+    edge = _edge(parameters, ("default",), way, near)
     farthest = parameters.add(_FARTHEST_RELATIVE)
     return f"""
         WITH RECURSIVE {way}(node_id, depth) AS (
@@ -37,14 +37,14 @@ def nearest(parameters: Parameters, kind: str, *, inbound: bool) -> str:
             WHERE {way}.depth < CAST({farthest} AS integer)
         )
         SELECT n.reported FROM {way}
-        JOIN inventory.resources n ON n.node_id = {way}.node_id
+        JOIN {parameters.resources} n ON n.node_id = {way}.node_id
         JOIN inventory.kinds k ON k.kind = n.kind AND {parameters.add(kind)} = ANY (k.bases)
         WHERE {way}.depth > 0 ORDER BY {way}.depth, n.node_id LIMIT 1"""
 
 
-def _edge(parameters: Parameters, types: Sequence[str], way: str, near: str, far: str) -> str:
+def _edge(parameters: Parameters, types: Sequence[str], way: str, near: str) -> str:
     of_type = f"e.type = ANY ({parameters.array(list(types))})"
-    return f"JOIN inventory.edges e ON e.{near} = {way}.node_id AND {of_type} AND e.{far} IS NOT NULL"
+    return f"JOIN {parameters.edges} e ON e.{near} = {way}.node_id AND {of_type}"
 
 
 def _directed(
@@ -52,7 +52,7 @@ def _directed(
 ) -> str:
     start, until = navigation.start, navigation.until
     way = parameters.alias()
-    edge = _edge(parameters, types, way, near, far)
+    edge = _edge(parameters, types, way, near)
     if (start, until) == (0, 0):
         return seed
     if (start, until) == (1, 1):

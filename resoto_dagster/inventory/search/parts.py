@@ -7,7 +7,7 @@ from dataclasses import replace
 from resoto_dagster.inventory.search.graph import walk
 from resoto_dagster.inventory.search.paths import Scope, place_of, single
 from resoto_dagster.inventory.search.query import Part, With
-from resoto_dagster.inventory.search.sql import FROM, Parameters
+from resoto_dagster.inventory.search.sql import Parameters
 from resoto_dagster.inventory.search.terms import condition
 
 _ORDER = "r.kind, r.id, r.node_id"
@@ -33,7 +33,7 @@ def selection(parameters: Parameters, query: Part, *, summed: bool = False) -> t
         earlier.append(last)
         last = Part(())
     for position, part in enumerate(earlier):
-        nodes = f"SELECT r.node_id{FROM}{_where(parameters, part, before)}"
+        nodes = f"SELECT r.node_id{parameters.nodes}{_where(parameters, part, before)}"
         if part.limit is not None:
             nodes += ordering(parameters, replace(part, reverse=False)) + limiting(parameters, part)
         tables.append(f"part{position} AS ({nodes})")
@@ -51,7 +51,7 @@ def ordering(parameters: Parameters, part: Part, last: str = _ORDER) -> str:
     keys = []
     for key in part.sort:
         down = key.descending != part.reverse
-        value = single(place_of(parameters, key.path, Scope()))
+        value = single(parameters, place_of(parameters, key.path, Scope()))
         keys.append(f"{value} {'DESC NULLS LAST' if down else 'ASC NULLS FIRST'}")
     if part.reverse:
         last = ", ".join(f"{one.strip()} DESC" for one in last.split(","))
@@ -79,7 +79,8 @@ def _having(parameters: Parameters, having: With) -> str:
     """Whether as many nodes are reached from the node `r` as it says."""
     reached = walk(parameters, having.navigation, "SELECT r.node_id")
     inner = Part((having.condition,), having.inner)
-    nodes = f"{FROM}{_where(parameters, inner, None)}\n    AND r.node_id IN (SELECT node_id FROM reached)"
+    where = _where(parameters, inner, None)
+    nodes = f"{parameters.nodes}{where}\n    AND r.node_id IN (SELECT node_id FROM reached)"
     if having.count == 0 and having.comparison in ("=", ">"):
         negation = "NOT " if having.comparison == "=" else ""
         return f"{negation}EXISTS (WITH reached AS ({reached}) SELECT{nodes})"

@@ -34,14 +34,11 @@ _ROOTED_FLAGS: dict[tuple[Step, ...], str] = {
 }
 _ROOTED_TIMES: dict[tuple[Step, ...], str] = {("metadata", "expires"): EXPIRES}
 _OF_SCOPE = """
-    SELECT n.reported FROM inventory.resources n
+    SELECT n.reported FROM {resources} n
     JOIN inventory.scopes ns ON ns.scope_id = n.scope_id
     JOIN inventory.kinds k ON k.kind = n.kind AND '{kind}' = ANY (k.bases)
     WHERE ns.provider = s.provider AND ns.account = s.account AND n.id = {id} LIMIT 1"""
-_PLACES = {
-    "account": _OF_SCOPE.format(kind="account", id="s.account"),
-    "region": _OF_SCOPE.format(kind="region", id="r.region"),
-}
+_PLACES = {"account": "s.account", "region": "r.region"}
 """Where a node is, its collect knows without an edge."""
 
 
@@ -86,6 +83,10 @@ def _rooted(parameters: Parameters, path: Path) -> Place:
     if steps in _ROOTED_TEXTS:
         return Place("text", _ROOTED_TEXTS[steps])
     if steps in _ROOTED_FLAGS:
+        if parameters.at is not None and steps != ("metadata", "phantom"):
+            raise SearchError(
+                f"{path}: what was marked in the past is not kept; search for it without a moment"
+            )
         return Place("flag", _ROOTED_FLAGS[steps])
     if steps in _ROOTED_TIMES:
         return Place("time", _ROOTED_TIMES[steps])
@@ -93,9 +94,11 @@ def _rooted(parameters: Parameters, path: Path) -> Place:
         return _json(parameters, steps[1:], "r.reported")
     if steps[0] in ("ancestors", "descendants") and len(steps) > 3 and steps[2] == "reported":
         inbound, kind = steps[0] == "ancestors", str(steps[1])
-        found = _PLACES.get(kind) if inbound else None
         relative = parameters.alias()
-        selected = found or nearest(parameters, kind, inbound=inbound)
+        if inbound and kind in _PLACES:
+            selected = _OF_SCOPE.format(resources=parameters.resources, kind=kind, id=_PLACES[kind])
+        else:
+            selected = nearest(parameters, kind, inbound=inbound)
         place = _json(parameters, steps[3:], f"{relative}.reported")
         # OFFSET keeps Postgres from looking for the relative again wherever its value is used
         source = f"(SELECT ({selected}) AS reported OFFSET 0) {relative}"
@@ -134,10 +137,10 @@ def elements(array: str) -> str:
     )
 
 
-def single(place: Place) -> str:
+def single(parameters: Parameters, place: Place) -> str:
     """The SQL of a place as one value: of many values an array; JSON's null is null."""
     if place.type == "age":
-        return f"now() - {place.sql}"
+        return f"{parameters.now} - {place.sql}"
     if place.type != "json":
         return place.sql
     value = f"NULLIF({place.sql}, CAST('null' AS jsonb))"

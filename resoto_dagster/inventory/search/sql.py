@@ -1,15 +1,10 @@
 """The SQL that all rooms of the compiler share: the tables of a node, its columns, and the parameters."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-FROM = """
-FROM inventory.resources r
-JOIN inventory.scopes s ON s.scope_id = r.scope_id
-LEFT JOIN inventory.accounts a ON a.provider = s.provider AND a.account = s.account"""
-"""A node is always `r`, its scope `s` and its account `a`; inside a subquery that is the inner node."""
-
-BORN = "coalesce(r.ctime, r.first_seen)"
+BORN = "r.born"
 """When a resource was created, or else first seen."""
 
 EXPIRES = f"coalesce(r.expires_at, {BORN} + r.expires_after)"
@@ -26,10 +21,43 @@ class Statement:
 
 @dataclass(slots=True)
 class Parameters:
-    """The parameters of the statement that is being made; no value of a search is ever part of its text."""
+    """The parameters of the statement that is being made; no value of a search is ever part of its text.
 
+    With `at` the statement asks for the inventory as it was at that moment.
+    """
+
+    at: datetime | None = None
     values: dict[str, Any] = field(default_factory=dict)
     _aliases: int = 0
+
+    @property
+    def resources(self) -> str:
+        """The table of resources."""
+        return "inventory.resources" if self.at is None else f"inventory.resources_at({self.now})"
+
+    @property
+    def edges(self) -> str:
+        """The table of edges."""
+        return "inventory.edges" if self.at is None else f"inventory.edges_at({self.now})"
+
+    @property
+    def now(self) -> str:
+        """The moment that ages count to."""
+        if self.at is None:
+            return "now()"
+        self.values["at"] = self.at
+        return "CAST(:at AS timestamptz)"
+
+    @property
+    def nodes(self) -> str:
+        """The FROM of nodes: each is `r`, its scope `s`, its account `a`; in a subquery the inner one is.
+
+        The joins lead to one row each at most, so that Postgres leaves out those that nothing asks for.
+        """
+        return f"""
+FROM {self.resources} r
+LEFT JOIN inventory.scopes s ON s.scope_id = r.scope_id
+LEFT JOIN inventory.accounts a ON a.provider = s.provider AND a.account = s.account"""
 
     def add(self, value: Any) -> str:
         """The placeholder of one more parameter."""

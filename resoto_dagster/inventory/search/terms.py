@@ -2,6 +2,8 @@
 `= null` and `!= null`.
 """
 
+# ruff: noqa: S608  # SQL is what is made here; all values of a search are parameters
+
 import ipaddress
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +18,7 @@ from resoto_dagster.inventory.search.paths import Place, Scope, elements, place_
 from resoto_dagster.inventory.search.query import (
     Combined,
     Context,
+    Each,
     Everything,
     FullText,
     HasKey,
@@ -32,10 +35,10 @@ from resoto_dagster.inventory.search.sql import Parameters
 from resoto_dagster.model.durations import parse_duration
 
 _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "<>"}
-_TODAY = "date_trunc('day', now(), 'UTC')"
+_TODAY = "date_trunc('day', {now}, 'UTC')"
 _MOMENTS = {
-    "@NOW@": "now()",
-    "@UTC@": "now()",
+    "@NOW@": "{now}",
+    "@UTC@": "{now}",
     "@TODAY@": _TODAY,
     "@YESTERDAY@": f"({_TODAY} - INTERVAL '1 day')",
     "@TOMORROW@": f"({_TODAY} + INTERVAL '1 day')",
@@ -51,9 +54,9 @@ def condition(parameters: Parameters, term: Term, scope: Scope | None = None) ->
             return "true"
         case IsKind():
             matching = f"k.bases && {parameters.array(list(term.kinds))}"
-            return f"EXISTS (SELECT FROM inventory.kinds k WHERE k.kind = r.kind AND {matching})"
+            return f"r.kind = ANY (ARRAY(SELECT k.kind FROM inventory.kinds k WHERE {matching}))"
         case FullText():
-            return f"inventory.words(r.reported) @@ inventory.phrase({parameters.add(term.text)})"
+            return _full_text(parameters, term)
         case Not():
             return f"NOT coalesce({condition(parameters, term.condition, scope)}, false)"
         case Combined():
@@ -73,6 +76,14 @@ def condition(parameters: Parameters, term: Term, scope: Scope | None = None) ->
             return _predicate(parameters, term, scope)
         case _:
             assert_never(term)
+
+
+def _full_text(parameters: Parameters, term: FullText) -> str:
+    phrase = f"inventory.phrase({parameters.add(term.text)})"
+    known = f"r.node_id IN (SELECT * FROM inventory.matching({phrase}))"
+    if parameters.at is None:
+        return known
+    return f"CASE WHEN r.past THEN inventory.words(r.reported) @@ {phrase} ELSE {known} END"
 
 
 def _of_any(place: Place, inside: str) -> str:
@@ -105,6 +116,8 @@ def _in_subnet(parameters: Parameters, term: InSubnet, scope: Scope) -> str:
 def _predicate(parameters: Parameters, term: Predicate, scope: Scope) -> str:
     place = place_of(parameters, term.path, scope)
     if place.type == "json":
+        if scope.of_node and _indexed(term):
+            return _contained(parameters, term)
         return _property(parameters, term, place)
     if term.modifier is not None:
         held = _predicate(parameters, replace(term, modifier=None), scope)
@@ -138,13 +151,15 @@ def _null(term: Predicate, expression: str) -> str | None:
 
 def _age(parameters: Parameters, term: Predicate, since: str) -> str:
     length: timedelta = _single(term, "a duration, e.g. 30d", parse_duration)
-    return f"{since} {_MIRRORED[term.comparison]} now() - CAST({parameters.add(length)} AS interval)"
+    return (
+        f"{since} {_MIRRORED[term.comparison]} {parameters.now} - CAST({parameters.add(length)} AS interval)"
+    )
 
 
 def _time(parameters: Parameters, term: Predicate, expression: str) -> str:
     operator = "<>" if term.comparison == "!=" else term.comparison
     if term.comparison in _MIRRORED and isinstance(term.value, str) and term.value in _MOMENTS:
-        return f"{expression} {operator} {_MOMENTS[term.value]}"
+        return f"{expression} {operator} {_MOMENTS[term.value].format(now=parameters.now)}"
     moment = _single(term, "a timestamp, e.g. 2026-01-31T12:00:00Z", _moment)
     return f"{expression} {operator} CAST({parameters.add(moment)} AS timestamptz)"
 
@@ -171,7 +186,8 @@ def _text_value(parameters: Parameters, value: str) -> str:
     if value not in _MOMENTS:
         return parameters.add(value)
     pattern = parameters.add("YYYY-MM-DD" if value in _DAYS else 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-    return f"to_char({_MOMENTS[value]} AT TIME ZONE 'UTC', {pattern})"
+    moment = _MOMENTS[value].format(now=parameters.now)
+    return f"to_char({moment} AT TIME ZONE 'UTC', {pattern})"
 
 
 def _property(parameters: Parameters, term: Predicate, place: Place) -> str:
@@ -187,6 +203,27 @@ def _property(parameters: Parameters, term: Predicate, place: Place) -> str:
 def _contains(term: Predicate) -> bool:
     """Whether equality can be asked of a value and of an array's elements at once."""
     return term.comparison == "=" and not isinstance(term.value, Object | tuple)
+
+
+def _indexed(term: Predicate) -> bool:
+    """Whether the index of all that is reported can answer: it knows keys and elements, not their places."""
+    keys = all(isinstance(step, Each) or not str(step).isdigit() for step in term.path.steps)
+    if term.path.rooted or not keys:
+        return False
+    plain = not (isinstance(term.value, str) and term.value in _MOMENTS)
+    return plain and term.modifier is None and term.value is not None and _contains(term)
+
+
+def _contained(parameters: Parameters, term: Predicate) -> str:
+    """Equality as the containment of a document: the value at the path, or an array there with the value."""
+
+    def document(leaf: str) -> str:
+        for step in reversed(term.path.steps):
+            leaf = f"[{leaf}]" if isinstance(step, Each) else f"{{{_json(str(step))}:{leaf}}}"
+        return f"r.reported @> CAST({parameters.add(leaf)} AS jsonb)"
+
+    value = _json(term.value)
+    return f"({document(value)} OR {document(f'[{value}]')})"
 
 
 def _of_elements(parameters: Parameters, value: str, test: Callable[[str], str]) -> str:
