@@ -1,0 +1,70 @@
+"""Whoever comes from Resoto finds each of its AWS kinds with the same bases, properties, edges and abilities.
+
+`resoto_kinds.csv` says what Resoto's kinds have: `neighbours` are the kinds that edges lead from and to,
+`goes_before` are those that must stay until the resource is gone, `goes_after` those that must go first.
+"""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from resoto_dagster.providers.aws.kinds import KINDS
+from resoto_dagster.providers.aws.mapping import RESERVED, property_names
+from resoto_dagster.providers.aws.shapes import item_members
+from resoto_dagster_tests.providers.aws.contract import MODELS
+
+_FILE = Path(__file__).with_name("resoto_kinds.csv")
+RESOTO = {row["kind"]: row for row in csv.DictReader(_FILE.open())}
+
+OTHERWISE: Mapping[tuple[str, str], str] = {
+    ("aws_ec2_instance_type", "memory_info"): "instance_memory holds it, in the unit of the base kind",
+}
+"""What is not as in Resoto, by kind and what of it, with the reason."""
+
+
+def _missing(kind: str, column: str, present: set[str]) -> list[str]:
+    wanted = RESOTO[kind][column].split()
+    return [one for one in wanted if one not in present and (kind, one) not in OTHERWISE]
+
+
+def _links(kind: str) -> set[tuple[str, str | None]]:
+    """The kinds that edges lead from and to, whichever end declares them, and which of both goes first."""
+    mirrored = {"before": "after", "after": "before", None: None}
+    own = {(link.kind, link.delete) for link in KINDS[kind].links}
+    others = {
+        (other.name, mirrored[link.delete])
+        for other in KINDS.values()
+        for link in other.links
+        if link.kind == kind
+    }
+    return own | others
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind in RESOTO])
+def test_a_kind_has_all_that_it_has_in_resoto(kind: str) -> None:
+    declared, row = KINDS[kind], RESOTO[kind]
+    assert _missing(kind, "bases", set(declared.all_bases)) == []
+    assert (
+        _missing(kind, "properties", property_names(declared, item_members(MODELS, declared)) | RESERVED)
+        == []
+    )
+    known = {name for name in KINDS if name in RESOTO}
+    links = _links(kind)
+    there = {name for name, _ in links} | (set(RESOTO) - known)
+    assert _missing(kind, "neighbours", there) == []
+    for column, delete in (("goes_before", "before"), ("goes_after", "after")):
+        there = {name for name, order in links if order == delete} | (set(RESOTO) - known)
+        assert _missing(kind, column, there) == []
+    if (kind, "deletable") not in OTHERWISE:
+        assert declared.deletable or not row["deletable"]
+    if (kind, "taggable") not in OTHERWISE:
+        assert declared.taggable or not row["taggable"]
+
+
+def test_what_is_otherwise_is_of_resoto() -> None:
+    for kind, what in OTHERWISE:
+        columns = ("bases", "properties", "neighbours", "goes_before", "goes_after")
+        named = {one for column in columns for one in RESOTO[kind][column].split()}
+        assert what in named | {"deletable", "taggable"}
