@@ -55,7 +55,12 @@ class Listing:
 
     def _read(self, client: ServiceClient, params: Mapping[str, Any], page_size: int | None) -> list[Item]:
         pages = client.pages(self._call.operation, params, page_size)
-        return [item for page in pages for item in self._items(page)]
+        try:
+            return [item for page in pages for item in self._items(page)]
+        except ApiError as error:
+            if error.code in self._call.absent:
+                return []
+            raise
 
 
 def compile_items(path: str) -> Callable[[dict[str, Any]], list[Item]]:
