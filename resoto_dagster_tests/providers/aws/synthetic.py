@@ -197,7 +197,7 @@ def _router(service: str) -> ServiceOperationRouter:
 
 
 def _is_of_version(service: str, request: Request) -> bool:
-    """Whether the request names the service's version, or none; classic and new load balancers differ in it."""
+    """Whether the request names the service's version, or none; old and new load balancers differ in it."""
     return request.values.get("Version") in (None, service_model(service).api_version) or (
         service_model(service).protocol not in ("query", "ec2")
     )
