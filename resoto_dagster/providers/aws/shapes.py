@@ -6,7 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore import xform_name
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StringShape, StructureShape
+from botocore.model import (
+    DenormalizedStructureBuilder,
+    ListShape,
+    MapShape,
+    OperationModel,
+    Shape,
+    StringShape,
+    StructureShape,
+)
 from botocore.session import Session
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail
@@ -95,17 +103,19 @@ def _output(session: Session, service: str, method: str) -> Shape:
     return shape
 
 
-def listed_shape(session: Session, service: str, call: Call) -> Shape:
+def listed_shape(session: Session, service: str, call: Call) -> StructureShape:
     """The shape of what a list call lists, one of them. Raises LookupError when it lists nothing."""
     listed = shape_at(_output(session, service, call.operation), call.items)
-    return listed.member if isinstance(listed, ListShape) else listed
+    if isinstance(listed, ListShape):
+        listed = listed.member
+    if isinstance(listed, StructureShape):
+        return listed
+    members = {scalar_member(call.items): {"type": listed.type_name}}
+    return DenormalizedStructureBuilder().with_members(members).build_model()
 
 
 def _listed_members(session: Session, service: str, call: Call) -> dict[str, Shape]:
-    listed = listed_shape(session, service, call)
-    if not isinstance(listed, StructureShape):
-        return {scalar_member(call.items): listed}
-    members = dict(listed.members)
+    members = dict(listed_shape(session, service, call).members)
     if call.split:
         members[call.split] = member_at(members, f"{call.split}[]")
     if call.owner and call.each:
