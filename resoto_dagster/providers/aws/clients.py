@@ -31,7 +31,7 @@ CONFIG = Config(
 loading = threading.RLock()
 """Held while clients are made or models loaded, since botocore's sessions and loaders serve one at a time."""
 
-_TOKENS = ("NextToken", "nextToken")
+_TOKENS = ("NextToken", "nextToken", "NextMarker")
 
 _loader: Loader = create_loader()
 

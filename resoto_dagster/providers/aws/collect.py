@@ -89,7 +89,7 @@ class _Collect:
                 Scope(PROVIDER, account.id, region, kind.name)
                 for region in (GLOBAL, *account.regions())
                 for kind in self._kinds.values()
-                if kind.regional == (region != GLOBAL) and account.offered(kind.service, region)
+                if kind.api_in(region) and account.offered(kind.service, region)
             ]
         except Exception as error:  # whatever is wrong with one account concerns no other
             self._sink.account_failed(name, _reason(error, name))

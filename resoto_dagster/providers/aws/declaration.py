@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from resoto_dagster.model.kind import Kind
+from resoto_dagster.model.resource import GLOBAL
 
 PROVIDER = "aws"
 ACCOUNT = "aws_account"
@@ -33,6 +34,9 @@ class Call:
     params that start with `item.` are paths into that item; `read` narrows to one call and asks none of them.
     `owner` is the member of an item that holds that item of the other list call, where its own answer does
     not name it. `read` then says what is known of it instead of params: `{"item.Id": "record_zone_id"}`.
+    With `recurse` the call is made for every item that it finds itself, too (units within units).
+    With `where` only those items count at whose path there is one of the values; `{account}` stands for the
+    id of the account that asks.
     With `split` an item becomes as many as the list at that member has elements, each with one of them there.
     """
 
@@ -42,6 +46,8 @@ class Call:
     each: "Call | None" = None
     owner: str = ""
     split: str = ""
+    recurse: bool = False
+    where: tuple[str, tuple[str, ...]] | None = None
     page_size: int | None = None
     absent: tuple[str, ...] = ()
 
@@ -53,8 +59,10 @@ class Detail:
     With an empty `into` the members of the answer become members of the item. `result` is the place in the
     answer; without it the whole answer counts. Details are called in the order they are declared in, and
     are paginated as list calls are.
-    `params` takes paths into the item (a path in a list, `["LoadBalancerName"]`, makes a list).
-    With a `batch` one call asks for that many items (the list param then holds each item's value once), and
+    `params` takes paths into the item (a path in a list, `["LoadBalancerName"]`, makes a list), or a `Value`
+    where more than a path decides whether and what to ask.
+    With a `batch` one call asks for that many items (the list param then holds each item's value once, the
+    other params are the same for all of them), and
     `match` says which path of an answer's element equals which path of the item: `(answer, item)`.
     `each` is the path of a list in the item, filled by an earlier detail: the call is made for each of its
     elements, `params` are then paths into the element, and the results, lists all, are joined to one.
@@ -65,7 +73,7 @@ class Detail:
     """
 
     operation: str
-    params: Mapping[str, str | list[str]]
+    params: "Mapping[str, str | list[str] | Value]"
     into: str
     result: str | None = None
     batch: int = 1
@@ -182,8 +190,9 @@ class AwsKind(Kind):
     `Name`, then the id. `arn` is a path, or a text that holds `{partition}`, `{region}`, `{account}`,
     `{id}`, `{name}` and names of properties where the API does not answer an ARN.
     Times are ISO 8601 or seconds since 1970 where AWS answers them as text.
-    A kind that is not `regional` belongs to its account as a whole; with a `region_path` each resource lies
-    in the region that is found there, and details are asked for in it.
+    A kind that is not `regional` belongs to its account as a whole. The `global_api` lists what of a regional
+    kind does so, too, in the partition's home region (firewalls of CloudFront). With a `region_path` each
+    resource lies in the region that is found there, and details are asked for in it.
     `read` narrows the list call to one resource; `missing` are the error codes that say it is gone;
     without `read` the whole list is read. `gone` are the values at a path by which the API reports what is
     deleted already; those are not collected. A kind that `takes_along` has AWS delete all that its resources
@@ -203,6 +212,7 @@ class AwsKind(Kind):
     atime: str | None = None
     tags: str = "Tags"
     regional: bool = True
+    global_api: Call | None = None
     properties: Mapping[str, str | Value] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
     details: tuple[Detail, ...] = ()
@@ -217,6 +227,12 @@ class AwsKind(Kind):
     takes_along: bool | tuple[str, ...] = False
     changing: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()
+
+    def api_in(self, region: str) -> Call | None:
+        """The list call for a region, or `global` for the account as a whole; None where there are none."""
+        if region == GLOBAL:
+            return self.global_api if self.regional else self.api
+        return self.api if self.regional else None
 
     @property
     def parents(self) -> tuple[str, ...]:

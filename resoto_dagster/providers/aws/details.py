@@ -10,7 +10,7 @@ from resoto_dagster.providers.aws.clients import ServiceClient
 from resoto_dagster.providers.aws.declaration import AwsKind, Detail
 from resoto_dagster.providers.aws.errors import ApiError
 from resoto_dagster.providers.aws.mapping import region_getter
-from resoto_dagster.providers.aws.params import compile_params
+from resoto_dagster.providers.aws.params import MakeParams, compile_params
 from resoto_dagster.providers.aws.paths import compile_list, compile_path
 
 Item = dict[str, Any]
@@ -86,18 +86,24 @@ def _of_elements(kind: AwsKind, detail: Detail) -> AddDetail:
 def _batched(kind: AwsKind, detail: Detail) -> AddDetail:
     assert detail.match is not None  # a declaration with a batch says what belongs to which item
     service, store = detail.service or kind.service, _store(detail)
-    asked = next(name for name, source in detail.params.items() if not isinstance(source, str))
-    values_of = compile_list(detail.params[asked][0])
+    asked, source = next((name, made) for name, made in detail.params.items() if isinstance(made, list))
+    values_of = compile_list(source[0])
+    common = {name: made for name, made in detail.params.items() if name != asked}
+    params_of = compile_params(common, detail.const)
     answer_key, item_key = (compile_path(path) for path in detail.match)
 
     def find(items: list[Item], found: dict[Any, Any], client: ServiceClient, run: Run) -> None:
-        def ask(values: list[Any]) -> None:
-            for element in _answer(client, detail, {**detail.const, asked: values}) or ():
+        def ask(params: dict[str, Any], values: list[Any]) -> None:
+            for element in _answer(client, detail, {**params, asked: values}) or ():
                 found[answer_key(element)] = element
 
-        distinct = dict.fromkeys(value for item in items for value in values_of(item))
-        values = [value for value in distinct if value not in found]
-        run([bound(ask, values[at : at + detail.batch]) for at in range(0, len(values), detail.batch)])
+        calls = []
+        for params, alike in _with_same(params_of, items):
+            distinct = dict.fromkeys(value for item in alike for value in values_of(item))
+            values = [value for value in distinct if value not in found]
+            batches = (values[at : at + detail.batch] for at in range(0, len(values), detail.batch))
+            calls += [bound(ask, params, batch) for batch in batches]
+        run(calls)
 
     everywhere: dict[Any, Any] = {}
     lock = threading.Lock()
@@ -115,6 +121,21 @@ def _batched(kind: AwsKind, detail: Detail) -> AddDetail:
         return items
 
     return add
+
+
+def _with_same(params_of: MakeParams, items: list[Item]) -> list[tuple[dict[str, Any], list[Item]]]:
+    """The items by the params that go along with a batch; without those that lack one of them."""
+    found: list[tuple[dict[str, Any], list[Item]]] = []
+    for item in items:
+        params = params_of(item)
+        if params is None:
+            continue
+        alike = next((others for known, others in found if known == params), None)
+        if alike is None:
+            found.append((params, [item]))
+        else:
+            alike.append(item)
+    return found
 
 
 def _answer(client: ServiceClient, detail: Detail, params: dict[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from resoto_dagster.providers.aws.declaration import Call
 from resoto_dagster.providers.aws.details import Item, Run, bound
 from resoto_dagster.providers.aws.errors import ApiError
 from resoto_dagster.providers.aws.params import compile_params
-from resoto_dagster.providers.aws.paths import compile_list
+from resoto_dagster.providers.aws.paths import compile_list, compile_path
 from resoto_dagster.providers.aws.shapes import scalar_member
 
 _OF_OWNER = "item."
@@ -26,11 +26,18 @@ class Listing:
         self._const = {name: value for name, value in call.params.items() if name not in of_owner}
         self._params = compile_params(of_owner, self._const)
 
-    def all(self, client: ServiceClient, run: Run) -> list[Item]:
-        """All items there are. Raises ProviderError."""
+    def all(self, client: ServiceClient, run: Run, account: str = "") -> list[Item]:
+        """All items there are; `account` is the id that a `where` may name. Raises ProviderError."""
         if self._owners is None:
-            return self._read(client, self._const, self._call.page_size)
-        owners = self._owners.all(client, run)
+            return self._wanted(self._read(client, self._const, self._call.page_size), account)
+        found = self._of_owners(client, run, self._owners.all(client, run, account))
+        items = list(found)
+        while self._call.recurse and found:
+            found = self._of_owners(client, run, found)
+            items.extend(found)
+        return self._wanted(items, account)
+
+    def _of_owners(self, client: ServiceClient, run: Run, owners: list[Item]) -> list[Item]:
         found: list[list[Item]] = [[] for _ in owners]
 
         def ask(index: int, owner: Item) -> None:
@@ -38,6 +45,13 @@ class Listing:
 
         run([bound(ask, index, owner) for index, owner in enumerate(owners)])
         return [item for items in found for item in items]
+
+    def _wanted(self, items: list[Item], account: str) -> list[Item]:
+        if self._call.where is None:
+            return items
+        path, values = self._call.where
+        get, wanted = compile_path(path), {value.replace("{account}", account) for value in values}
+        return [item for item in items if get(item) in wanted]
 
     def narrowed(self, client: ServiceClient, params: Mapping[str, Any]) -> list[Item]:
         """The items of one call with further params; none when AWS says that there are none.

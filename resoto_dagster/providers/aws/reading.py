@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.session import Session
 
-from resoto_dagster.model.resource import Resource
+from resoto_dagster.model.resource import GLOBAL, Resource
 from resoto_dagster.providers.aws.accounts import Account
 from resoto_dagster.providers.aws.declaration import AwsKind
 from resoto_dagster.providers.aws.details import Item, Run, compile_detail
@@ -23,6 +23,7 @@ class Reader:
     def __init__(self, kind: AwsKind, models: Session) -> None:
         self._kind = kind
         self._listing = Listing(kind.api, kind.missing)
+        self._global = Listing(kind.global_api, kind.missing) if kind.global_api else self._listing
         self._id = compile_value(kind.id)
         self._map = compile_mapper(kind, item_members(models, kind))
         self._details = [compile_detail(kind, detail) for detail in kind.details]
@@ -33,7 +34,7 @@ class Reader:
 
         `run` makes the calls that do not wait for each other.
         """
-        items = self._listing.all(account.client(self._kind.service, region), run)
+        items = self._listing_in(region).all(account.client(self._kind.service, region), run, account.id)
         by_id = {self._id(item): item for item in items}
         if None in by_id:
             raise LookupError(f"{self._kind.api.operation}: an item of {self._kind.name} has no id")
@@ -41,16 +42,19 @@ class Reader:
 
     def read_one(self, account: Account, region: str, reported: Mapping[str, Any]) -> Resource | None:
         """One resource as `read_all` would return it; None when it is gone. Raises ProviderError."""
-        client = account.client(self._kind.service, region)
+        client, listing = account.client(self._kind.service, region), self._listing_in(region)
         if self._narrow is None:
-            items = self._listing.all(client, in_turn)
+            items = listing.all(client, in_turn, account.id)
         else:
             params = self._narrow(reported)
             if params is None:  # an empty answer would mean that it is gone
                 raise ProviderError(f"{reported['id']} can't be read again: {self._kind.read} is not known")
-            items = self._listing.narrowed(client, params)
+            items = listing.narrowed(client, params)
         found = [item for item in items if str(self._id(item)) == reported["id"]]
         return next(iter(self._finish(found[:1], account, region, in_turn)), None)
+
+    def _listing_in(self, region: str) -> Listing:
+        return self._global if region == GLOBAL else self._listing
 
     def _finish(self, items: list[Item], account: Account, region: str, run: Run) -> list[Resource]:
         for add_detail in self._details:

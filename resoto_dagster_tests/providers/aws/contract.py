@@ -21,8 +21,8 @@ from resoto_dagster.providers.aws.shapes import (
 
 MODELS = Session()
 
-_TOKENS = {"NextMarker", "Marker", "NextContinuationToken", "ContinuationToken"}
-_FOLLOWED = {"NextToken", "nextToken"}
+_TOKENS = {"Marker", "NextContinuationToken", "ContinuationToken"}
+_FOLLOWED = {"NextToken", "nextToken", "NextMarker"}
 """Tokens that need no paginator, if the call takes what its answer gives."""
 
 _NOT_TOLD = {
@@ -67,6 +67,11 @@ def _items(kind: AwsKind) -> Iterator[str]:
     if kind.prefix.endswith("_"):
         yield "the prefix brings its own underscore"
     yield from _call(kind.service, kind.api, owner_paths=True)
+    if kind.global_api:
+        yield from _call(kind.service, kind.global_api, owner_paths=True)
+        shapes = [listed_shape(MODELS, kind.service, call).name for call in (kind.api, kind.global_api)]
+        if shapes[0] != shapes[1] or not kind.regional:
+            yield "global_api is for more of the same in a regional kind"
     members = item_members(MODELS, kind)
     property_names(kind, members)
     times = [path for path in (kind.ctime, kind.mtime, kind.atime) if path]
@@ -159,6 +164,8 @@ def _step(kind: AwsKind, step: Step, members: Mapping[str, Shape]) -> Iterator[s
         yield from _call(kind.service, step.each, owner_paths=False)
         if step.each.absent:
             yield "the step says which codes mean that there is nothing to do, not its list call"
+        if step.each.where or step.each.recurse:
+            yield "a list call of a step is taken as it is"
         listed = operation_model(MODELS, kind.service, step.each.operation).output_shape
         element = _element(shape_at(listed, step.each.items))
         name = step.each.items.rpartition(".")[2].removesuffix("[]")
@@ -204,8 +211,13 @@ def _call(service: str, call: Call, *, owner_paths: bool) -> Iterator[str]:
         owner = listed_shape(MODELS, service, call.each)
         for name in _of_owner(call):
             shape_at(owner, call.params[name].removeprefix("item."))
-    if call.owner and not call.each:
+    if (call.owner or call.recurse) and not call.each:
         yield "has an owner, but no call for owners"
+    listed = listed_shape(MODELS, service, call)
+    if call.where:
+        shape_at(listed, call.where[0])
+    for name in _of_owner(call) if call.recurse else ():
+        shape_at(listed, call.params[name].removeprefix("item."))
 
 
 def _given(call: Call) -> set[str]:
@@ -266,6 +278,8 @@ def _paths(sources: Iterable[Any]) -> Iterator[str]:
     for source in sources:
         if isinstance(source, str):
             yield source
+        elif isinstance(source, Value):
+            yield from source.paths
         elif isinstance(source, Mapping):
             yield from source.values()
         else:

@@ -27,6 +27,14 @@ def test_declaration_holds(name: str) -> None:
         ),
         ({"api": Call(operation="describe_volumes", items="Disks")}, "has no member Disks"),
         ({"api": Call(operation="describe_volumes", items="Volumes", params={"Of": 1})}, "has no member Of"),
+        (
+            {"api": Call(operation="describe_volumes", items="Volumes", where=("Disk", ("sda",)))},
+            "has no member Disk",
+        ),
+        (
+            {"global_api": Call(operation="describe_snapshots", items="Snapshots")},
+            "global_api is for more of the same in a regional kind",
+        ),
         ({"id": "DiskId"}, "there is no member DiskId"),
         ({"ctime": "Size"}, "Size is no time"),
         ({"drop": ("Disk",)}, "there is no Disk to drop"),

@@ -86,3 +86,42 @@ def test_an_item_becomes_as_many_as_its_list_has_elements() -> None:
     with stubber:
         found = Listing(RECORDS, ()).all(ServiceClient(client), in_turn)
     assert found == [{**record, "ResourceRecords": value} for value in values]
+
+
+def test_only_what_is_where_it_is_wanted_counts() -> None:
+    client, stubber = stubbed("organizations")
+    mine, others = ({"Id": name, "MasterAccountId": name} for name in ("111111111111", "222222222222"))
+    organization = Call(
+        operation="describe_organization",
+        items="Organization",
+        where=("MasterAccountId", ("{account}", "333333333333")),
+    )
+    for answer in (mine, others):
+        answers(stubber, "describe_organization", {}, Organization=answer)
+    with stubber:
+        assert Listing(organization, ()).all(ServiceClient(client), in_turn, "111111111111") == [mine]
+        assert Listing(organization, ()).all(ServiceClient(client), in_turn, "111111111111") == []
+
+
+def test_units_within_units_are_found() -> None:
+    client, stubber = stubbed("organizations")
+    units = Call(
+        operation="list_organizational_units_for_parent",
+        items="OrganizationalUnits",
+        params={"ParentId": "item.Id"},
+        each=Call(operation="list_roots", items="Roots"),
+        recurse=True,
+    )
+    answers(stubber, "list_roots", {}, Roots=[{"Id": "r-root"}])
+    children = {"r-root": ["ou-root-a", "ou-root-b"], "ou-root-a": ["ou-root-c"], "ou-root-b": []}
+    for parent, found in (children | {"ou-root-c": []}).items():
+        answers(
+            stubber,
+            "list_organizational_units_for_parent",
+            {"ParentId": parent},
+            OrganizationalUnits=[{"Id": name} for name in found],
+        )
+    with stubber:
+        listed = Listing(units, ()).all(ServiceClient(client), in_turn)
+    assert [unit["Id"] for unit in listed] == ["ou-root-a", "ou-root-b", "ou-root-c"]
+    stubber.assert_no_pending_responses()
