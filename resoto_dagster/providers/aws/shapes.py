@@ -136,6 +136,8 @@ def _detail_members(session: Session, kind: AwsKind, detail: Detail) -> dict[str
 
 def _converter(shape: Shape, known: dict[str, Convert]) -> Convert | None:
     if isinstance(shape, StructureShape):
+        if shape.is_document_type:
+            return None  # JSON already, of whatever form
         if shape.name not in known:
             _compile_structure(shape, known)
         return known[shape.name]
@@ -154,11 +156,13 @@ def _converter(shape: Shape, known: dict[str, Convert]) -> Convert | None:
 
 def _compile_structure(shape: StructureShape, known: dict[str, Convert]) -> None:
     table: dict[str, tuple[str, Convert | None]] = {}
+    # What botocore puts in the place of a member that AWS knows and it does not know yet.
+    unknown = ("sdk_unknown_member", None)
 
     def convert(value: Any) -> Any:
         made = {}
         for key, inner in value.items():
-            name, change = table[key]
+            name, change = table.get(key, unknown)
             made[name] = inner if change is None else change(inner)
         return made
 

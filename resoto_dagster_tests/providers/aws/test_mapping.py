@@ -112,6 +112,36 @@ def test_keys_of_maps_are_data() -> None:
     assert found.properties == {"function_environment": {"variables": {"DbHost": "a", "X_Y": "b"}}}
 
 
+def test_documents_stay_as_they_are_and_what_botocore_does_not_know_yet_is_told() -> None:
+    prompt = AwsKind(
+        name="aws_bedrock_agent_prompt",
+        description="A prompt.",
+        service="bedrock-agent",
+        api=Call(operation="list_prompts", items="promptSummaries"),
+        details=(Detail(operation="get_prompt", params={"promptIdentifier": "id"}, into=""),),
+        id="id",
+        name_path="name",
+        arn="arn",
+        prefix="",
+    )
+    unknown = {"SDK_UNKNOWN_MEMBER": {"name": "dance"}}
+    found = mapped(
+        prompt,
+        {
+            "id": "p",
+            "variants": [
+                {"additionalModelRequestFields": {"topK": 1}, "templateConfiguration": unknown},
+            ],
+        },
+    )
+    assert found.properties["variants"] == [
+        {
+            "additional_model_request_fields": {"topK": 1},
+            "template_configuration": {"sdk_unknown_member": {"name": "dance"}},
+        }
+    ]
+
+
 def test_a_property_names_a_member_so_that_it_stands_there_once() -> None:
     kind = replace(
         VOLUME,
