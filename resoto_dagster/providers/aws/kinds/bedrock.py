@@ -35,7 +35,6 @@ def _tags(arn: str) -> Detail:
         params={"resourceARN": arn},
         result="tags",
         into="tags",
-        absent=_MISSING,
     )
 
 

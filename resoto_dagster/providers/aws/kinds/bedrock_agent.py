@@ -29,7 +29,6 @@ def _tags(arn: str) -> Detail:
         params={"resourceArn": arn},
         result="tags",
         into="tags",
-        absent=_MISSING,
     )
 
 
