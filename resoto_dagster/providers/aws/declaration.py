@@ -220,7 +220,7 @@ class AwsKind(Kind):
     details: tuple[Detail, ...] = ()
     region_path: str | Value | None = None
     links: tuple[Link, ...] = ()
-    read: Mapping[str, str | list[str]] | None = None
+    read: Mapping[str, str | list[str] | Value] | None = None
     missing: tuple[str, ...] = ()
     gone: tuple[str, tuple[str, ...]] | None = None
     delete: tuple[Step, ...] = ()

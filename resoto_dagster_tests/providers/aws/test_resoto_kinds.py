@@ -19,6 +19,7 @@ _FILE = Path(__file__).with_name("resoto_kinds.csv")
 RESOTO = {row["kind"]: row for row in csv.DictReader(_FILE.open())}
 
 OTHERWISE: Mapping[tuple[str, str], str] = {
+    ("aws_ssm_resource_compliance", "title"): "patches have titles; compliance_details holds them",
     ("aws_bedrock_agent_flow_version", "taggable"): "its ARN is that of the flow, which alone has tags",
     ("aws_ec2_instance_type", "memory_info"): "instance_memory holds it, in the unit of the base kind",
 }
