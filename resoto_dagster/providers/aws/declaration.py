@@ -35,8 +35,9 @@ class Call:
     `owner` is the member of an item that holds that item of the other list call, where its own answer does
     not name it. `read` then says what is known of it instead of params: `{"item.Id": "record_zone_id"}`.
     With `recurse` the call is made for every item that it finds itself, too (units within units).
-    With `where` only those items count at whose path there is one of the values; `{account}` stands for the
-    id of the account that asks.
+    With `where` only those items count at whose path there is one of the values. In these and in params
+    `{account}` stands for the id of the account that asks.
+    `errors` is the path at which an answer lists what could not be read though the call succeeded.
     With `split` an item becomes as many as the list at that member has elements, each with one of them there.
     """
 
@@ -48,6 +49,7 @@ class Call:
     split: str = ""
     recurse: bool = False
     where: tuple[str, tuple[str, ...]] | None = None
+    errors: str = ""
     page_size: int | None = None
     absent: tuple[str, ...] = ()
 

@@ -6,10 +6,11 @@ from typing import Any
 from resoto_dagster.providers.aws.clients import ServiceClient
 from resoto_dagster.providers.aws.declaration import Call
 from resoto_dagster.providers.aws.details import Item, Run, bound
-from resoto_dagster.providers.aws.errors import ApiError
+from resoto_dagster.providers.aws.errors import ApiError, one_line
 from resoto_dagster.providers.aws.params import compile_params
 from resoto_dagster.providers.aws.paths import compile_list, compile_path
 from resoto_dagster.providers.aws.shapes import scalar_member
+from resoto_dagster.providers.base import ProviderError
 
 _OF_OWNER = "item."
 
@@ -17,25 +18,29 @@ _OF_OWNER = "item."
 class Listing:
     """A list call, and the calls for the owners of its items where it has an `each`."""
 
-    def __init__(self, call: Call, missing: tuple[str, ...]) -> None:
+    def __init__(self, call: Call, missing: tuple[str, ...], account: str = "") -> None:
+        """A call whose answer may be an error of `missing`; `account` is the id of the account that asks."""
         self._call = call
         self._missing = missing
         self._items = compile_items(call.items)
-        self._owners = Listing(call.each, missing) if call.each else None
+        self._refused = compile_list(call.errors) if call.errors else None
+        self._wanted = _compile_where(call, account)
+        self._owners = Listing(call.each, missing, account) if call.each else None
         of_owner = {name: path for name, path in call.params.items() if _is_of_owner(path)}
-        self._const = {name: value for name, value in call.params.items() if name not in of_owner}
+        const = {name: value for name, value in call.params.items() if name not in of_owner}
+        self._const: dict[str, Any] = _for_account(const, account)
         self._params = compile_params(of_owner, self._const)
 
-    def all(self, client: ServiceClient, run: Run, account: str = "") -> list[Item]:
-        """All items there are; `account` is the id that a `where` may name. Raises ProviderError."""
+    def all(self, client: ServiceClient, run: Run) -> list[Item]:
+        """All items there are. Raises ProviderError."""
         if self._owners is None:
-            return self._wanted(self._read(client, self._const, self._call.page_size), account)
-        found = self._of_owners(client, run, self._owners.all(client, run, account))
+            return self._wanted(self._read(client, self._const, self._call.page_size))
+        found = self._of_owners(client, run, self._owners.all(client, run))
         items = list(found)
         while self._call.recurse and found:
             found = self._of_owners(client, run, found)
             items.extend(found)
-        return self._wanted(items, account)
+        return self._wanted(items)
 
     def _of_owners(self, client: ServiceClient, run: Run, owners: list[Item]) -> list[Item]:
         found: list[list[Item]] = [[] for _ in owners]
@@ -45,13 +50,6 @@ class Listing:
 
         run([bound(ask, index, owner) for index, owner in enumerate(owners)])
         return [item for items in found for item in items]
-
-    def _wanted(self, items: list[Item], account: str) -> list[Item]:
-        if self._call.where is None:
-            return items
-        path, values = self._call.where
-        get, wanted = compile_path(path), {value.replace("{account}", account) for value in values}
-        return [item for item in items if get(item) in wanted]
 
     def narrowed(self, client: ServiceClient, params: Mapping[str, Any]) -> list[Item]:
         """The items of one call with further params; none when AWS says that there are none.
@@ -83,13 +81,36 @@ class Listing:
     def _read(self, client: ServiceClient, params: Mapping[str, Any], page_size: int | None) -> list[Item]:
         pages = client.pages(self._call.operation, params, page_size)
         try:
-            items = [item for page in pages for item in self._items(page)]
+            items = [item for page in pages for item in self._items_of(page)]
         except ApiError as error:
             if error.code in self._call.absent:
                 return []
             raise
         split = self._call.split
         return [{**item, split: part} for item in items for part in item.get(split, ())] if split else items
+
+    def _items_of(self, page: dict[str, Any]) -> list[Item]:
+        refused = self._refused(page) if self._refused else []
+        if refused:
+            raise ProviderError(one_line(f"{self._call.operation}: could not be read: {refused[0]}"))
+        return self._items(page)
+
+
+def _compile_where(call: Call, account: str) -> Callable[[list[Item]], list[Item]]:
+    if call.where is None:
+        return lambda items: items
+    path, values = call.where
+    get, wanted = compile_path(path), frozenset(_for_account(list(values), account))
+    return lambda items: [item for item in items if get(item) in wanted]
+
+
+def _for_account(value: Any, account: str) -> Any:
+    """The value with the account's id in the place of `{account}`, however deep inside."""
+    if isinstance(value, str):
+        return value.replace("{account}", account)
+    if isinstance(value, Mapping):
+        return {key: _for_account(inner, account) for key, inner in value.items()}
+    return [_for_account(inner, account) for inner in value] if isinstance(value, list) else value
 
 
 def compile_items(path: str) -> Callable[[dict[str, Any]], list[Item]]:

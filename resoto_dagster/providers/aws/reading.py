@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.session import Session
 
-from resoto_dagster.model.resource import GLOBAL, Resource
+from resoto_dagster.model.resource import Resource
 from resoto_dagster.providers.aws.accounts import Account
 from resoto_dagster.providers.aws.declaration import AwsKind
 from resoto_dagster.providers.aws.details import Item, Run, compile_detail
@@ -22,8 +22,6 @@ class Reader:
 
     def __init__(self, kind: AwsKind, models: Session) -> None:
         self._kind = kind
-        self._listing = Listing(kind.api, kind.missing)
-        self._global = Listing(kind.global_api, kind.missing) if kind.global_api else self._listing
         self._id = compile_value(kind.id)
         self._map = compile_mapper(kind, item_members(models, kind))
         self._details = [compile_detail(kind, detail) for detail in kind.details]
@@ -34,7 +32,7 @@ class Reader:
 
         `run` makes the calls that do not wait for each other.
         """
-        items = self._listing_in(region).all(account.client(self._kind.service, region), run, account.id)
+        items = self._listing(account, region).all(account.client(self._kind.service, region), run)
         by_id = {self._id(item): item for item in items}
         if None in by_id:
             raise LookupError(f"{self._kind.api.operation}: an item of {self._kind.name} has no id")
@@ -42,9 +40,9 @@ class Reader:
 
     def read_one(self, account: Account, region: str, reported: Mapping[str, Any]) -> Resource | None:
         """One resource as `read_all` would return it; None when it is gone. Raises ProviderError."""
-        client, listing = account.client(self._kind.service, region), self._listing_in(region)
+        client, listing = account.client(self._kind.service, region), self._listing(account, region)
         if self._narrow is None:
-            items = listing.all(client, in_turn, account.id)
+            items = listing.all(client, in_turn)
         else:
             params = self._narrow(reported)
             if params is None:  # an empty answer would mean that it is gone
@@ -53,8 +51,11 @@ class Reader:
         found = [item for item in items if str(self._id(item)) == reported["id"]]
         return next(iter(self._finish(found[:1], account, region, in_turn)), None)
 
-    def _listing_in(self, region: str) -> Listing:
-        return self._global if region == GLOBAL else self._listing
+    def _listing(self, account: Account, region: str) -> Listing:
+        call = self._kind.api_in(region)
+        if call is None:
+            raise ProviderError(f"{self._kind.name} is not listed in {region}")
+        return Listing(call, self._kind.missing, account.id)
 
     def _finish(self, items: list[Item], account: Account, region: str, run: Run) -> list[Resource]:
         for add_detail in self._details:

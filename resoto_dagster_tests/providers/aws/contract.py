@@ -164,7 +164,7 @@ def _step(kind: AwsKind, step: Step, members: Mapping[str, Shape]) -> Iterator[s
         yield from _call(kind.service, step.each, owner_paths=False)
         if step.each.absent:
             yield "the step says which codes mean that there is nothing to do, not its list call"
-        if step.each.where or step.each.recurse:
+        if step.each.where or step.each.recurse or step.each.errors:
             yield "a list call of a step is taken as it is"
         listed = operation_model(MODELS, kind.service, step.each.operation).output_shape
         element = _element(shape_at(listed, step.each.items))
@@ -216,6 +216,8 @@ def _call(service: str, call: Call, *, owner_paths: bool) -> Iterator[str]:
     listed = listed_shape(MODELS, service, call)
     if call.where:
         shape_at(listed, call.where[0])
+    if call.errors:
+        shape_at(operation.output_shape, call.errors)
     for name in _of_owner(call) if call.recurse else ():
         shape_at(listed, call.params[name].removeprefix("item."))
 

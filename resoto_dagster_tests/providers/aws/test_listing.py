@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import pytest
 from botocore.stub import Stubber
 
 from resoto_dagster.providers.aws.clients import ServiceClient
 from resoto_dagster.providers.aws.declaration import Call
 from resoto_dagster.providers.aws.listing import Listing
 from resoto_dagster.providers.aws.reading import in_turn
+from resoto_dagster.providers.base import ProviderError
 from resoto_dagster_tests.providers.aws.test_clients import stubbed
 
 DEPLOYMENTS = Call(
@@ -99,8 +101,32 @@ def test_only_what_is_where_it_is_wanted_counts() -> None:
     for answer in (mine, others):
         answers(stubber, "describe_organization", {}, Organization=answer)
     with stubber:
-        assert Listing(organization, ()).all(ServiceClient(client), in_turn, "111111111111") == [mine]
-        assert Listing(organization, ()).all(ServiceClient(client), in_turn, "111111111111") == []
+        listing = Listing(organization, (), "111111111111")
+        assert listing.all(ServiceClient(client), in_turn) == [mine]
+        assert listing.all(ServiceClient(client), in_turn) == []
+
+
+def test_a_call_may_name_the_account_that_asks() -> None:
+    client, stubber = stubbed("inspector2")
+    criteria = {"awsAccountId": [{"comparison": "EQUALS", "value": "{account}"}]}
+    findings = Call(operation="list_findings", items="findings", params={"filterCriteria": criteria})
+    asked = {"filterCriteria": {"awsAccountId": [{"comparison": "EQUALS", "value": "111111111111"}]}}
+    for _ in range(2):
+        answers(stubber, "list_findings", asked, findings=[])
+    with stubber:
+        listing = Listing(findings, (), "111111111111")
+        assert listing.all(ServiceClient(client), in_turn) == []
+        assert listing.narrowed(ServiceClient(client), {}) == []
+    stubber.assert_no_pending_responses()
+
+
+def test_what_an_answer_says_could_not_be_read_is_an_error() -> None:
+    client, stubber = stubbed("inspector2")
+    status = Call(operation="batch_get_account_status", items="accounts", errors="failedAccounts")
+    failed = {"accountId": "111111111111", "errorCode": "INTERNAL_ERROR", "errorMessage": "later"}
+    answers(stubber, "batch_get_account_status", {}, accounts=[], failedAccounts=[failed])
+    with stubber, pytest.raises(ProviderError, match=r"batch_get_account_status: .*INTERNAL_ERROR"):
+        Listing(status, ()).all(ServiceClient(client), in_turn)
 
 
 def test_units_within_units_are_found() -> None:
