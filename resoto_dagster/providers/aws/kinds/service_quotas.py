@@ -1,0 +1,204 @@
+"""How much of something AWS lets an account have.
+
+All quotas that we know are resources of `aws_service_quota`. Those that count instances, networks, gateways,
+load balancers, buckets and certificates are resources of kinds of their own as well, so that they are found
+by their base kinds, as quotas of other providers are.
+"""
+
+import re
+
+from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Tagging, Value
+
+_ON_DEMAND = (
+    "L-1216C47A",  # Standard (A, C, D, H, I, M, R, T, Z)
+    "L-6E869C2A",  # DL
+    "L-74FC7D96",  # F
+    "L-DB2E81BA",  # G and VT
+    "L-43DA4232",  # High Memory
+    "L-F7808C92",  # HPC
+    "L-1945791B",  # Inf
+    "L-417A185B",  # P
+    "L-2C3B7624",  # Trn
+    "L-7295265B",  # X
+)
+_SPOT = (
+    "L-34B43A08",  # Standard (A, C, D, H, I, M, R, T, Z)
+    "L-85EED4F7",  # DL
+    "L-88CF9481",  # F
+    "L-3819A6DF",  # G and VT
+    "L-B5D1601B",  # Inf
+    "L-7212CCBC",  # P
+    "L-6B0D517C",  # Trn
+    "L-E3A00192",  # X
+)
+_VOLUMES = (
+    "L-D18FCD1D",  # gp2
+    "L-7A658B76",  # gp3
+    "L-FD252861",  # io1
+    "L-09BD8365",  # io2
+    "L-17AF77E8",  # sc1
+    "L-82ACEF56",  # st1
+    "L-9CF3C2EB",  # standard
+)
+_NETWORKS = "L-F678F1CE"
+_INTERNET_GATEWAYS = "L-A4707A72"
+_CLASSIC_LOAD_BALANCERS = "L-E9E9831D"
+_LOAD_BALANCERS = ("L-53DA6B97", "L-69A177A2")
+"""Application and network load balancers."""
+_SERVER_CERTIFICATES = "L-BF35879D"
+_BUCKETS = "L-DC2B2D3D"
+
+_REGIONAL = {
+    "ec2": (*_ON_DEMAND, *_SPOT),
+    "ebs": _VOLUMES,
+    "vpc": (_NETWORKS, _INTERNET_GATEWAYS),
+    "elasticloadbalancing": (_CLASSIC_LOAD_BALANCERS, *_LOAD_BALANCERS),
+}
+_GLOBAL = {"iam": (_SERVER_CERTIFICATES,), "s3": (_BUCKETS,)}
+
+_FAMILY = re.compile(r"(?:Running On-Demand (.*) instances|All (.*) Spot Instance Requests)")
+
+
+def _family(quota_name: str) -> str:
+    """The family of instances: `Standard (A, C, D, H, I, M, R, T, Z)`."""
+    found = _FAMILY.fullmatch(quota_name)
+    return found[1] or found[2] if found else quota_name
+
+
+def _if_of_account(arn: str) -> str | None:
+    """The ARN, if it names an account; the default that holds for all accounts has no tags."""
+    return arn if arn.split(":")[4] else None
+
+
+def _of_services(services: dict[str, tuple[str, ...]]) -> Call:
+    return Call(
+        operation="list_service_quotas",
+        items="Quotas",
+        params={"ServiceCode": "item.ServiceCode"},
+        each=Call(operation="list_services", items="Services", where=("ServiceCode", tuple(services))),
+        where=("QuotaCode", tuple(code for codes in services.values() for code in codes)),
+    )
+
+
+_PROPERTIES: dict[str, str | Value] = {
+    "quota": "Value",
+    "quota_global": "GlobalQuota",
+    "service_code": "ServiceCode",
+    "service_name": "ServiceName",
+}
+
+_QUOTA = AwsKind(
+    name="aws_service_quota",
+    description="How much of something an account may have, or have running, or ask for in a time.",
+    bases=("quota",),
+    service="service-quotas",
+    api=_of_services(_REGIONAL),
+    global_api=_of_services(_GLOBAL),
+    details=(
+        Detail(
+            operation="list_tags_for_resource",
+            params={"ResourceARN": Value("QuotaArn", _if_of_account)},
+            result="Tags",
+            into="Tags",
+            absent=("NoSuchResourceException",),
+        ),
+    ),
+    id="QuotaCode",
+    name_path="QuotaName",
+    arn="QuotaArn",
+    prefix="quota",
+    properties=_PROPERTIES,
+    tagging=Tagging(upsert="tag_resource", remove="untag_resource", params={"ResourceARN": "arn"}),
+)
+
+
+def _quota(
+    name: str,
+    base: str,
+    description: str,
+    service_code: str,
+    *codes: str,
+    regional: bool = True,
+    properties: dict[str, str | Value] | None = None,
+) -> AwsKind:
+    """A kind of the quotas with these codes."""
+    return AwsKind(
+        name=name,
+        description=description,
+        bases=(base,),
+        service="service-quotas",
+        regional=regional,
+        api=Call(
+            operation="list_service_quotas",
+            items="Quotas",
+            params={"ServiceCode": service_code},
+            where=("QuotaCode", codes),
+        ),
+        id="QuotaCode",
+        name_path="QuotaName",
+        arn="QuotaArn",
+        prefix="quota",
+        tags="",
+        properties=_PROPERTIES | (properties or {}),
+    )
+
+
+KINDS = (
+    _QUOTA,
+    _quota(
+        "aws_ec2_instance_quota",
+        "instance_quota",
+        "How many virtual processors instances of a family of types may have together.",
+        "ec2",
+        *_ON_DEMAND,
+        *_SPOT,
+        properties={
+            "instance_type": Value("QuotaName", _family),
+            "quota_type": Value("QuotaCode", lambda code: "spot" if code in _SPOT else "on_demand"),
+        },
+    ),
+    _quota(
+        "aws_vpc_quota",
+        "network_quota",
+        "How many private networks there may be in a region.",
+        "vpc",
+        _NETWORKS,
+    ),
+    _quota(
+        "aws_ec2_internet_gateway_quota",
+        "gateway_quota",
+        "How many gateways to the internet there may be in a region.",
+        "vpc",
+        _INTERNET_GATEWAYS,
+    ),
+    _quota(
+        "aws_elb_quota",
+        "load_balancer_quota",
+        "How many classic load balancers there may be in a region.",
+        "elasticloadbalancing",
+        _CLASSIC_LOAD_BALANCERS,
+    ),
+    _quota(
+        "aws_alb_quota",
+        "load_balancer_quota",
+        "How many application or network load balancers there may be in a region.",
+        "elasticloadbalancing",
+        *_LOAD_BALANCERS,
+    ),
+    _quota(
+        "aws_s3_bucket_quota",
+        "bucket_quota",
+        "How many buckets an account may have.",
+        "s3",
+        _BUCKETS,
+        regional=False,
+    ),
+    _quota(
+        "aws_iam_server_certificate_quota",
+        "certificate_quota",
+        "How many server certificates an account may keep in IAM.",
+        "iam",
+        _SERVER_CERTIFICATES,
+        regional=False,
+    ),
+)
