@@ -6,6 +6,7 @@ by their base kinds, as quotas of other providers are.
 """
 
 import re
+from collections.abc import Mapping
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Tagging, Value
 
@@ -70,7 +71,7 @@ def _if_of_account(arn: str) -> str | None:
     return arn if arn.split(":")[4] else None
 
 
-def _of_services(services: dict[str, tuple[str, ...]]) -> Call:
+def _of_services(services: Mapping[str, tuple[str, ...]]) -> Call:
     return Call(
         operation="list_service_quotas",
         items="Quotas",
