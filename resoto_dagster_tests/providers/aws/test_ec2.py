@@ -114,7 +114,7 @@ def test_instance_type_is_collected_once_while_it_is_in_use(
     assert found.properties["instance_memory"] == 8.0
     assert found.properties["instance_type_hypervisor"] == "nitro"
     assert found.properties["instance_type_processor_info"]["supported_architectures"] == ["x86_64"]
-    assert found.edges == (IN_REGION,)
+    assert set(found.edges) == {IN_REGION, belongs_to("aws_service_quota", "L-1216C47A")}
 
 
 def test_volume(client: Client, collect_kind: Collect, instance: dict[str, Any]) -> None:

@@ -51,6 +51,7 @@ def test_properties_and_edges(client, collect_kind):
     ]
     assert set(elb.edges) == {
         belongs_to("aws_region", REGION),
+        belongs_to("aws_service_quota", "L-E9E9831D"),
         uses("aws_ec2_instance", instance),
         goes_before("aws_ec2_instance", instance),
         *(belongs_to(*owner) for owner in owners),

@@ -75,6 +75,7 @@ def test_properties_and_edges_of_a_load_balancer(served, collect_kind):
     ]
     assert set(alb.edges) == {
         belongs_to("aws_region", REGION),
+        belongs_to("aws_service_quota", "L-53DA6B97"),
         *(belongs_to(*owner) for owner in owners),
         *(goes_before(*owner) for owner in owners),
     }

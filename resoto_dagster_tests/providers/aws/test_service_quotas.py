@@ -4,6 +4,7 @@ import pytest
 
 from resoto_dagster.model.resource import GLOBAL
 from resoto_dagster.providers.aws.kinds import KINDS
+from resoto_dagster_tests.providers.aws.answers import map_item
 from resoto_dagster_tests.providers.aws.harness import ACCOUNT, REGION, belongs_to, stored
 from resoto_dagster_tests.providers.aws.synthetic import Refusal
 
@@ -160,3 +161,43 @@ def test_quotas_that_are_found_by_their_base(kind, base, region, quotas_of_it, q
     assert {quota.region for quota in found} == {region}
     assert {base, "quota", "phantom_resource"} <= KINDS[kind].all_bases
     assert session.read(stored(found[0])) == found[0]
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "quota"),
+    [
+        ("m5.large", "L-1216C47A"),
+        ("im4gn.large", "L-1216C47A"),
+        ("d3en.xlarge", "L-1216C47A"),
+        ("dl1.24xlarge", "L-6E869C2A"),
+        ("g4dn.xlarge", "L-DB2E81BA"),
+        ("vt1.3xlarge", "L-DB2E81BA"),
+        ("u-6tb1.metal", "L-43DA4232"),
+        ("u7i-12tb.224xlarge", "L-43DA4232"),
+        ("inf1.xlarge", "L-1945791B"),
+        ("trn1.2xlarge", "L-2C3B7624"),
+        ("hpc6a.48xlarge", "L-F7808C92"),
+        ("x2iedn.xlarge", "L-7295265B"),
+        ("p4d.24xlarge", "L-417A185B"),
+        ("f1.2xlarge", "L-74FC7D96"),
+    ],
+)
+def test_the_quota_that_instances_count_in(instance_type, quota):
+    item = {"InstanceType": instance_type}
+
+    found = map_item("aws_ec2_instance_type", item)
+
+    assert set(found.edges) == {belongs_to("aws_region", REGION), belongs_to("aws_service_quota", quota)}
+
+
+def test_what_we_know_no_quota_of_counts_in_none():
+    mac = map_item("aws_ec2_instance_type", {"InstanceType": "mac1.metal"})
+    gateway = map_item("aws_alb", {"LoadBalancerName": "g", "Type": "gateway"})
+    network = map_item("aws_alb", {"LoadBalancerName": "n", "Type": "network"})
+
+    assert set(mac.edges) == {belongs_to("aws_region", REGION)}
+    assert set(gateway.edges) == {belongs_to("aws_region", REGION)}
+    assert set(network.edges) == {
+        belongs_to("aws_region", REGION),
+        belongs_to("aws_service_quota", "L-69A177A2"),
+    }

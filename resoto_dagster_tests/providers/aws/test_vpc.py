@@ -50,7 +50,7 @@ def test_vpc(network: str, collect_kind: Collect) -> None:
     assert found.properties["vpc_is_default"] is False
     assert found.properties["vpc_cidr_block_association_set"][0]["cidr_block"] == "10.1.0.0/16"
     assert found.properties["arn"] == f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc/{network}"
-    assert found.edges == (IN_REGION,)
+    assert set(found.edges) == {IN_REGION, belongs_to("aws_service_quota", "L-F678F1CE")}
 
 
 def test_subnet(network: str, subnet: str, collect_kind: Collect) -> None:

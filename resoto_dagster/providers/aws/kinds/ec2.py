@@ -10,6 +10,7 @@ from resoto_dagster.providers.aws.declaration import (
     Tagging,
     Value,
 )
+from resoto_dagster.providers.aws.kinds.service_quotas import counted_by_quota, instance_quota
 
 TAGGING = Tagging(
     upsert="create_tags",
@@ -133,6 +134,7 @@ _INSTANCE_TYPE = AwsKind(
         "instance_cores": "VCpuInfo.DefaultVCpus",
         "instance_memory": Value("MemoryInfo.SizeInMiB", _gigabytes),
     },
+    links=(counted_by_quota("InstanceType", instance_quota),),
 )
 
 _VOLUME = AwsKind(

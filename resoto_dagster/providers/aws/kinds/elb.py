@@ -1,6 +1,7 @@
 """Classic load balancers."""
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging, Value
+from resoto_dagster.providers.aws.kinds.service_quotas import CLASSIC_LOAD_BALANCERS, counted_by_quota
 
 _LOAD_BALANCER = AwsKind(
     name="aws_elb",
@@ -33,6 +34,7 @@ _LOAD_BALANCER = AwsKind(
         Link(kind="aws_ec2_subnet", path="Subnets[]", parent=True, delete="before"),
         Link(kind="aws_ec2_security_group", path="SecurityGroups[]", parent=True, delete="before"),
         Link(kind="aws_ec2_instance", path="Instances[].InstanceId", delete="before"),
+        counted_by_quota("DNSName", CLASSIC_LOAD_BALANCERS),
     ),
     read={"LoadBalancerNames": ["name"]},
     missing=("LoadBalancerNotFound",),

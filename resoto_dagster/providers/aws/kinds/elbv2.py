@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging, Value
+from resoto_dagster.providers.aws.kinds.service_quotas import counted_by_quota, load_balancer_quota
 
 
 def _first(values: Sequence[str]) -> str | None:
@@ -71,6 +72,7 @@ _LOAD_BALANCER = AwsKind(
         Link(kind="aws_vpc", path="VpcId", parent=True, delete="before"),
         Link(kind="aws_ec2_subnet", path="AvailabilityZones[].SubnetId", parent=True, delete="before"),
         Link(kind="aws_ec2_security_group", path="SecurityGroups[]", parent=True, delete="before"),
+        counted_by_quota("Type", load_balancer_quota),
     ),
     read={"LoadBalancerArns": ["arn"]},
     missing=("LoadBalancerNotFound",),

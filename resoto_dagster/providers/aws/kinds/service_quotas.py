@@ -6,9 +6,9 @@ by their base kinds, as quotas of other providers are.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Tagging, Value
+from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Tagging, Value
 
 _ON_DEMAND = (
     "L-1216C47A",  # Standard (A, C, D, H, I, M, R, T, Z)
@@ -41,9 +41,9 @@ _VOLUMES = (
     "L-82ACEF56",  # st1
     "L-9CF3C2EB",  # standard
 )
-_NETWORKS = "L-F678F1CE"
+NETWORKS = "L-F678F1CE"
 _INTERNET_GATEWAYS = "L-A4707A72"
-_CLASSIC_LOAD_BALANCERS = "L-E9E9831D"
+CLASSIC_LOAD_BALANCERS = "L-E9E9831D"
 _LOAD_BALANCERS = ("L-53DA6B97", "L-69A177A2")
 """Application and network load balancers."""
 _SERVER_CERTIFICATES = "L-BF35879D"
@@ -52,10 +52,25 @@ _BUCKETS = "L-DC2B2D3D"
 _REGIONAL = {
     "ec2": (*_ON_DEMAND, *_SPOT),
     "ebs": _VOLUMES,
-    "vpc": (_NETWORKS, _INTERNET_GATEWAYS),
-    "elasticloadbalancing": (_CLASSIC_LOAD_BALANCERS, *_LOAD_BALANCERS),
+    "vpc": (NETWORKS, _INTERNET_GATEWAYS),
+    "elasticloadbalancing": (CLASSIC_LOAD_BALANCERS, *_LOAD_BALANCERS),
 }
 _GLOBAL = {"iam": (_SERVER_CERTIFICATES,), "s3": (_BUCKETS,)}
+
+_STANDARD = ("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z")
+_QUOTA_OF_FAMILY = dict.fromkeys(_STANDARD, "L-1216C47A") | {
+    "dl": "L-6E869C2A",
+    "f": "L-74FC7D96",
+    "g": "L-DB2E81BA",
+    "vt": "L-DB2E81BA",
+    "u": "L-43DA4232",
+    "hpc": "L-F7808C92",
+    "inf": "L-1945791B",
+    "p": "L-417A185B",
+    "trn": "L-2C3B7624",
+    "x": "L-7295265B",
+}
+"""By the letters that names of instance types begin with."""
 
 _FAMILY = re.compile(r"(?:Running On-Demand (.*) instances|All (.*) Spot Instance Requests)")
 
@@ -64,6 +79,23 @@ def _family(quota_name: str) -> str:
     """The family of instances: `Standard (A, C, D, H, I, M, R, T, Z)`."""
     found = _FAMILY.fullmatch(quota_name)
     return found[1] or found[2] if found else quota_name
+
+
+def counted_by_quota(path: str, code: str | Callable[[str], str | None]) -> Link:
+    """The edge to a resource from the quota it counts in: one for all, or by what is at the path."""
+    of = code if callable(code) else lambda _: code
+    return Link(kind="aws_service_quota", path=Value(path, of), parent=True)
+
+
+def load_balancer_quota(load_balancer_type: str) -> str | None:
+    """The code of the quota that a load balancer of the type counts in, if we know it."""
+    return dict(zip(("application", "network"), _LOAD_BALANCERS, strict=True)).get(load_balancer_type)
+
+
+def instance_quota(instance_type: str) -> str | None:
+    """The code of the quota that instances of the type (`m5.large`) count in, unless they are spot ones."""
+    family = re.match("[a-z]*", instance_type)
+    return _QUOTA_OF_FAMILY.get(family[0]) if family else None
 
 
 def _if_of_account(arn: str) -> str | None:
@@ -163,7 +195,7 @@ KINDS = (
         "network_quota",
         "How many private networks there may be in a region.",
         "vpc",
-        _NETWORKS,
+        NETWORKS,
     ),
     _quota(
         "aws_ec2_internet_gateway_quota",
@@ -177,7 +209,7 @@ KINDS = (
         "load_balancer_quota",
         "How many classic load balancers there may be in a region.",
         "elasticloadbalancing",
-        _CLASSIC_LOAD_BALANCERS,
+        CLASSIC_LOAD_BALANCERS,
     ),
     _quota(
         "aws_alb_quota",

@@ -2,6 +2,7 @@
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, HeldBack, Link, Step
 from resoto_dagster.providers.aws.kinds.ec2 import TAGGING
+from resoto_dagster.providers.aws.kinds.service_quotas import NETWORKS, counted_by_quota
 
 KINDS = (
     AwsKind(
@@ -17,6 +18,7 @@ KINDS = (
             "cidr_blocks": "CidrBlockAssociationSet[].CidrBlock",
             "vpc_cidr_block_association_set": "CidrBlockAssociationSet",
         },
+        links=(counted_by_quota("VpcId", NETWORKS),),
         read={"VpcIds": ["id"]},
         missing=("InvalidVpcID.NotFound",),
         delete=(Step(operation="delete_vpc", params={"VpcId": "id"}),),
