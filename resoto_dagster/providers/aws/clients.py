@@ -31,6 +31,8 @@ CONFIG = Config(
 loading = threading.RLock()
 """Held while clients are made or models loaded, since botocore's sessions and loaders serve one at a time."""
 
+_TOKENS = ("NextToken", "nextToken")
+
 _loader: Loader = create_loader()
 
 # It logs a traceback where credentials can't be renewed; that is told in a line, as any failure of a call.
@@ -75,12 +77,20 @@ class ServiceClient:
         """The answer page by page; one page when the method has no pages. Raises ApiError."""
         paginator = self._paginator(operation)
         if paginator is None:
-            yield self.call(operation, params)
+            yield from self._by_token(operation, params)
             return
         try:
             yield from paginator.paginate(**params, PaginationConfig={"PageSize": page_size})
         except (ClientError, BotoCoreError) as error:
             raise self._failure(error, operation) from None
+
+    def _by_token(self, operation: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The pages of a method that answers tokens though botocore knows no paginator for it."""
+        answer = self.call(operation, params)
+        yield answer
+        while token := {name: answer[name] for name in _TOKENS if answer.get(name)}:
+            answer = self.call(operation, {**params, **token})
+            yield answer
 
     def _paginator(self, operation: str) -> "Paginator[Any] | None":
         if operation not in self._paginators:

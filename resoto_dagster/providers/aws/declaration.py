@@ -22,7 +22,8 @@ REGION = "aws_region"
 class Call:
     """A list call: a client method, what it is asked, and where in its answer the items are.
 
-    It is paginated whenever botocore knows a paginator for it. Without `items` the answer itself is the one
+    It is read page by page where botocore knows a paginator for it, or where a page names the next one by a
+    `NextToken`. Without `items` the answer itself is the one
     item. An item that is a plain value (a queue's URL) becomes an object with that value as its one member,
     named as the last part of `items`. Items of the same id count once. `page_size` is what a page may hold
     at most, where the API would otherwise answer everything at once.

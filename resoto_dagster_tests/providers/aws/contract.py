@@ -14,7 +14,9 @@ from resoto_dagster.providers.aws.shapes import item_members, member_at, operati
 
 MODELS = Session()
 
-_TOKENS = {"NextToken", "NextMarker", "Marker", "NextContinuationToken", "ContinuationToken"}
+_TOKENS = {"NextMarker", "Marker", "NextContinuationToken", "ContinuationToken"}
+_FOLLOWED = {"NextToken", "nextToken"}
+"""Tokens that need no paginator, if the call takes what its answer gives."""
 
 _NOT_TOLD = {
     "aws_elb": {"public_ip_address"},
@@ -206,8 +208,10 @@ def _pagination(operation: OperationModel, page_size: int | None) -> Iterator[st
     try:
         config: Any = paginators.get_paginator(operation.name)
     except ValueError:
-        output: Any = operation.output_shape
-        if _TOKENS & set(output.members if output else ()):
+        output, taken = (
+            set(shape.members if shape else ()) for shape in (operation.output_shape, operation.input_shape)
+        )
+        if output & (_TOKENS | _FOLLOWED - taken):
             yield "answers in pages, and botocore knows no paginator for it"
         if page_size:
             yield "has no pages, but a page_size"

@@ -1,0 +1,33 @@
+"""Answers read page by page."""
+
+from typing import Any
+
+from botocore.client import BaseClient
+from botocore.session import Session
+from botocore.stub import Stubber
+
+from resoto_dagster.providers.aws.clients import ServiceClient
+
+
+def stubbed(service: str) -> tuple[BaseClient, Stubber]:
+    """A client that answers only what its stubber was given, and to exactly the params it was given."""
+    client = Session().create_client(
+        service, "us-east-1", aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key="not-a-secret"
+    )
+    return client, Stubber(client)
+
+
+def test_what_follows_a_token_is_read_with_the_same_params() -> None:
+    client, stubber = stubbed("athena")
+    pages: list[dict[str, Any]] = [
+        {"WorkGroups": [{"Name": "one"}], "NextToken": "second"},
+        {"WorkGroups": [], "NextToken": "third"},
+        {"WorkGroups": [{"Name": "two"}]},
+    ]
+    stubber.add_response("list_work_groups", pages[0], {"MaxResults": 1})
+    stubber.add_response("list_work_groups", pages[1], {"MaxResults": 1, "NextToken": "second"})
+    stubber.add_response("list_work_groups", pages[2], {"MaxResults": 1, "NextToken": "third"})
+    with stubber:
+        found = list(ServiceClient(client).pages("list_work_groups", {"MaxResults": 1}))
+    assert [page["WorkGroups"] for page in found] == [[{"Name": "one"}], [], [{"Name": "two"}]]
+    stubber.assert_no_pending_responses()
