@@ -29,12 +29,17 @@ class Call:
     at most, where the API would otherwise answer everything at once.
     With `each`, the call is made for every item of that list call (a user's access keys, user by user), and
     params that start with `item.` are paths into that item; `read` narrows to one call and asks none of them.
+    `owner` is the member of an item that holds that item of the other list call, where its own answer does
+    not name it. `read` then says what is known of it instead of params: `{"item.Id": "record_zone_id"}`.
+    With `split` an item becomes as many as the list at that member has elements, each with one of them there.
     """
 
     operation: str
     items: str
     params: Mapping[str, Any] = field(default_factory=dict)
     each: "Call | None" = None
+    owner: str = ""
+    split: str = ""
     page_size: int | None = None
 
 

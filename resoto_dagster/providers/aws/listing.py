@@ -34,20 +34,33 @@ class Listing:
         found: list[list[Item]] = [[] for _ in owners]
 
         def ask(index: int, owner: Item) -> None:
-            params = self._params({"item": owner})
-            if params is not None:
-                found[index] = self._unless_gone(client, params)
+            found[index] = self._of_owner(client, owner, {})
 
         run([bound(ask, index, owner) for index, owner in enumerate(owners)])
         return [item for items in found for item in items]
 
     def narrowed(self, client: ServiceClient, params: Mapping[str, Any]) -> list[Item]:
-        """The items of one call with further params; none when AWS says that there are none."""
-        return self._unless_gone(client, {**self._const, **params})
+        """The items of one call with further params; none when AWS says that there are none.
 
-    def _unless_gone(self, client: ServiceClient, params: Mapping[str, Any]) -> list[Item]:
+        What stands below `item` is known of their owner.
+        """
+        own = {name: value for name, value in params.items() if name != "item"}
+        if "item" in params:
+            return self._of_owner(client, params["item"], own)
+        return self._unless_gone(client, {**self._const, **own}, None)
+
+    def _of_owner(self, client: ServiceClient, owner: Item, further: Mapping[str, Any]) -> list[Item]:
+        params = self._params({"item": owner})
+        if params is None:
+            return []
+        items = self._unless_gone(client, {**params, **further}, self._call.page_size)
+        return [{**item, self._call.owner: owner} for item in items] if self._call.owner else items
+
+    def _unless_gone(
+        self, client: ServiceClient, params: Mapping[str, Any], page_size: int | None
+    ) -> list[Item]:
         try:
-            return self._read(client, params, None)
+            return self._read(client, params, page_size)
         except ApiError as error:
             if error.code in self._missing:
                 return []
@@ -55,7 +68,9 @@ class Listing:
 
     def _read(self, client: ServiceClient, params: Mapping[str, Any], page_size: int | None) -> list[Item]:
         pages = client.pages(self._call.operation, params, page_size)
-        return [item for page in pages for item in self._items(page)]
+        items = [item for page in pages for item in self._items(page)]
+        split = self._call.split
+        return [{**item, split: part} for item in items for part in item.get(split, ())] if split else items
 
 
 def compile_items(path: str) -> Callable[[dict[str, Any]], list[Item]]:

@@ -9,7 +9,7 @@ from botocore import xform_name
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 from botocore.session import Session
 
-from resoto_dagster.providers.aws.declaration import AwsKind, Detail
+from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail
 
 Convert = Callable[[Any], Any]
 
@@ -42,13 +42,7 @@ def item_members(session: Session, kind: AwsKind) -> dict[str, Shape]:
 
     Raises LookupError for an operation or a path that does not exist.
     """
-    listed = shape_at(_output(session, kind.service, kind.api.operation), kind.api.items)
-    if isinstance(listed, ListShape):
-        listed = listed.member
-    if isinstance(listed, StructureShape):
-        members = dict(listed.members)
-    else:
-        members = {scalar_member(kind.api.items): listed}
+    members = _listed_members(session, kind.service, kind.api)
     for detail in kind.details:
         members |= _detail_members(session, kind, detail)
     return members
@@ -91,6 +85,24 @@ def _output(session: Session, service: str, method: str) -> Shape:
     if shape is None:
         raise LookupError(f"{service} answers nothing to {method}")
     return shape
+
+
+def listed_shape(session: Session, service: str, call: Call) -> Shape:
+    """The shape of what a list call lists, one of them. Raises LookupError when it lists nothing."""
+    listed = shape_at(_output(session, service, call.operation), call.items)
+    return listed.member if isinstance(listed, ListShape) else listed
+
+
+def _listed_members(session: Session, service: str, call: Call) -> dict[str, Shape]:
+    listed = listed_shape(session, service, call)
+    if not isinstance(listed, StructureShape):
+        return {scalar_member(call.items): listed}
+    members = dict(listed.members)
+    if call.split:
+        members[call.split] = member_at(members, f"{call.split}[]")
+    if call.owner and call.each:
+        members[call.owner] = listed_shape(session, service, call.each)
+    return members
 
 
 def _detail_members(session: Session, kind: AwsKind, detail: Detail) -> dict[str, Shape]:

@@ -10,7 +10,13 @@ from resoto_dagster.model.base_kinds import BASE_KINDS, properties_of
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Step, Tagging, Value
 from resoto_dagster.providers.aws.kinds import KINDS
 from resoto_dagster.providers.aws.mapping import RESERVED, property_names
-from resoto_dagster.providers.aws.shapes import item_members, member_at, operation_model, shape_at
+from resoto_dagster.providers.aws.shapes import (
+    item_members,
+    listed_shape,
+    member_at,
+    operation_model,
+    shape_at,
+)
 
 MODELS = Session()
 
@@ -105,7 +111,14 @@ def _of_reported(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:
         yield from _unreported(kind, rule.property, members)
     if kind.read is not None:
         operation = operation_model(MODELS, kind.service, kind.api.operation)
-        yield from _params(operation, {*kind.read, *_given(kind.api)} - _of_owner(kind.api))
+        own = {name for name in kind.read if not name.startswith("item.")}
+        reached = {name for name in _of_owner(kind.api) if kind.api.params[name] in kind.read}
+        yield from _params(operation, own | reached | _given(kind.api) - _of_owner(kind.api))
+        for name in kind.read.keys() - own:
+            if kind.api.each is None:
+                yield f"{name} is of an owner, and there is no call for owners"
+            else:
+                shape_at(listed_shape(MODELS, kind.service, kind.api.each), name.removeprefix("item."))
         for source in kind.read.values():
             yield from _unreported(kind, source, members)
 
@@ -179,9 +192,11 @@ def _call(service: str, call: Call, *, owner_paths: bool) -> Iterator[str]:
     yield from _pagination(operation, call.page_size)
     if call.each and owner_paths:
         yield from _call(service, call.each, owner_paths=True)
-        owner = shape_at(operation_model(MODELS, service, call.each.operation).output_shape, call.each.items)
+        owner = listed_shape(MODELS, service, call.each)
         for name in _of_owner(call):
-            shape_at(_element(owner), call.params[name].removeprefix("item."))
+            shape_at(owner, call.params[name].removeprefix("item."))
+    if call.owner and not call.each:
+        yield "has an owner, but no call for owners"
 
 
 def _given(call: Call) -> set[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from resoto_dagster.providers.aws.declaration import Call, Detail, HeldBack, Link, Step, Tagging
+from resoto_dagster.providers.aws.declaration import Call, Detail, HeldBack, Link, Step, Tagging, Value
 from resoto_dagster.providers.aws.kinds import KINDS, by_name
 from resoto_dagster_tests.providers.aws.contract import problems
 
@@ -38,6 +38,12 @@ def test_declaration_holds(name: str) -> None:
         ({"links": (Link(kind="aws_vpc", path="Attachments[].Vpc"),)}, "has no member Vpc"),
         ({"read": {"VolumeIds": ["volume"]}}, "volume is not reported"),
         ({"read": {"Volumes": ["id"]}}, "has no member Volumes"),
+        ({"read": {"item.Id": "id"}}, "item.Id is of an owner, and there is no call for owners"),
+        (
+            {"api": Call(operation="describe_volumes", items="Volumes", owner="Owner")},
+            "has an owner, but no call for owners",
+        ),
+        ({"id": Value(("VolumeId", "DiskId"), str)}, "there is no member DiskId"),
         ({"changing": ("volume_mood",)}, "there is no property volume_mood"),
         ({"held_back": (HeldBack("volume_mood", (1,), ""),)}, "volume_mood is not reported"),
         ({"delete": (Step(operation="delete_volume", params={}),)}, "delete_volume: needs VolumeId"),
