@@ -178,6 +178,7 @@ class AwsKind(Kind):
     `name_path` leads to the name (of a list: its first element); without one, or with nothing there, the tag
     `Name`, then the id. `arn` is a path, or a text that holds `{partition}`, `{region}`, `{account}` and
     `{id}` where the API does not answer an ARN.
+    Times are ISO 8601 or seconds since 1970 where AWS answers them as text.
     A kind that is not `regional` belongs to its account as a whole; with a `region_path` each resource lies
     in the region that is found there, and details are asked for in it.
     `read` narrows the list call to one resource; `missing` are the error codes that say it is gone;

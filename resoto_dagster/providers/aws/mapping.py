@@ -184,7 +184,9 @@ def _moment(path: str | None) -> Callable[[Any], datetime | None]:
     def moment(item: Any) -> datetime | None:
         value = get(item)
         if isinstance(value, str):
-            value = datetime.fromisoformat(value)
+            value = (
+                datetime.fromtimestamp(int(value), UTC) if value.isdigit() else datetime.fromisoformat(value)
+            )
         if value is None:
             return None
         aware: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -24,12 +24,15 @@ def operation_model(session: Session, service: str, method: str) -> OperationMod
 
 
 def shape_at(shape: Shape, path: str) -> Shape:
-    """The shape at a path below a shape. Raises LookupError when there is none."""
+    """The shape at a path below a shape, through maps too. Raises LookupError when there is none."""
     for part in path.split(".") if path else ():
         name = part.removesuffix("[]")
-        if not isinstance(shape, StructureShape) or name not in shape.members:
+        if isinstance(shape, MapShape) and name in (shape.key.enum or (name,)):
+            shape = shape.value
+        elif isinstance(shape, StructureShape) and name in shape.members:
+            shape = shape.members[name]
+        else:
             raise LookupError(f"{shape.name} has no member {name}")
-        shape = shape.members[name]
         if part.endswith("[]"):
             if not isinstance(shape, ListShape):
                 raise LookupError(f"{path}: {name} is no list")

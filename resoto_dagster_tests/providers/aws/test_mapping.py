@@ -11,7 +11,7 @@ from resoto_dagster.model.resource import GLOBAL, Resource
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Value
 from resoto_dagster.providers.aws.kinds import KINDS
 from resoto_dagster.providers.aws.mapping import Place, compile_mapper, tags_of
-from resoto_dagster.providers.aws.shapes import item_members
+from resoto_dagster.providers.aws.shapes import item_members, operation_model, shape_at
 from resoto_dagster_tests.providers.aws.harness import belongs_to, goes_after, goes_before, uses
 
 MODELS = Session()
@@ -84,12 +84,27 @@ def test_times_are_text_in_utc_inside_and_moments_outside() -> None:
     }
 
 
-def test_a_time_that_aws_answers_as_text_is_a_moment() -> None:
-    found = mapped(
-        replace(FUNCTION, mtime="LastModified"),
-        {"FunctionName": "f", "LastModified": "2024-05-01T10:30:00.000+0200"},
-    )
+@pytest.mark.parametrize("text", ["2024-05-01T10:30:00.000+0200", "1714552200"])
+def test_a_time_that_aws_answers_as_text_is_a_moment(text: str) -> None:
+    found = mapped(replace(FUNCTION, mtime="LastModified"), {"FunctionName": "f", "LastModified": text})
     assert found.mtime == MOMENT
+    assert found.mtime is not None
+    assert found.mtime.tzinfo is UTC
+
+
+def test_a_path_leads_into_a_map() -> None:
+    kind = replace(FUNCTION, properties={"stage": "Environment.Variables.STAGE"}, drop=("Environment",))
+    assert mapped(
+        kind, {"FunctionName": "f", "Environment": {"Variables": {"STAGE": "test"}}}
+    ).properties == {"stage": "test"}
+    assert mapped(kind, {"FunctionName": "f", "Environment": {"Variables": {}}}).properties == {}
+
+
+def test_a_map_whose_keys_are_known_has_no_others() -> None:
+    attributes = shape_at(operation_model(MODELS, "sqs", "get_queue_attributes").output_shape, "Attributes")
+    assert shape_at(attributes, "QueueArn").type_name == "string"
+    with pytest.raises(LookupError, match="has no member QueueARN"):
+        shape_at(attributes, "QueueARN")
 
 
 def test_keys_of_maps_are_data() -> None:
