@@ -176,17 +176,17 @@ class AwsKind(Kind):
     prefix already stays. Members of structures inside are named in snake_case alone; keys of maps stay.
     `id` must be one of a kind in account and region; where no path alone leads to it, a `Value` makes it.
     `name_path` leads to the name (of a list: its first element); without one, or with nothing there, the tag
-    `Name`, then the id. `arn` is a path, or a text that holds `{partition}`, `{region}`, `{account}` and
-    `{id}` where the API does not answer an ARN.
+    `Name`, then the id. `arn` is a path, or a text that holds `{partition}`, `{region}`, `{account}`,
+    `{id}`, `{name}` and names of properties where the API does not answer an ARN.
     Times are ISO 8601 or seconds since 1970 where AWS answers them as text.
     A kind that is not `regional` belongs to its account as a whole; with a `region_path` each resource lies
     in the region that is found there, and details are asked for in it.
     `read` narrows the list call to one resource; `missing` are the error codes that say it is gone;
     without `read` the whole list is read. `gone` are the values at a path by which the API reports what is
     deleted already; those are not collected. A kind that `takes_along` has AWS delete all that its resources
-    lead to with them. `changing` are properties that change by themselves, or when
-    a dependant goes: no reason to keep what was planned. `volatile` are those that change all the time: they
-    are no change of the resource at all.
+    lead to with them, or what is of the kinds named there. `changing` are properties that change by
+    themselves, or when a dependant goes: no reason to keep what was planned. `volatile` are those that change
+    all the time: they are no change of the resource at all.
     """
 
     service: str
@@ -211,7 +211,7 @@ class AwsKind(Kind):
     delete: tuple[Step, ...] = ()
     tagging: Tagging | None = None
     held_back: tuple[HeldBack, ...] = ()
-    takes_along: bool = False
+    takes_along: bool | tuple[str, ...] = False
     changing: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()
 
@@ -233,6 +233,10 @@ class AwsKind(Kind):
     def taggable(self) -> bool:
         """Whether AWS lets its tags be changed."""
         return self.tagging is not None
+
+    def takes(self, kind: str) -> bool:
+        """Whether AWS deletes all of a kind that its resources lead to with them."""
+        return self.takes_along if isinstance(self.takes_along, bool) else kind in self.takes_along
 
     @property
     def unsettled(self) -> frozenset[str]:

@@ -44,14 +44,15 @@ def compile_mapper(kind: AwsKind, members: Mapping[str, Shape]) -> Mapper:
         resource_id = str(get_id(item))
         region = get_region(item, place)
         tags = get_tags(item)
+        name = get_name(item) or tags.get("Name") or resource_id
         properties = get_properties(item)
-        arn = get_arn(item, place, region, resource_id)
+        arn = get_arn(item, place, properties, {"region": region, "id": resource_id, "name": name})
         if arn:
             properties["arn"] = arn
         return Resource(
             kind=kind.name,
             id=resource_id,
-            name=get_name(item) or tags.get("Name") or resource_id,
+            name=name,
             region=region,
             tags=tags,
             ctime=get_ctime(item),
@@ -152,15 +153,15 @@ def tags_of(value: Any) -> dict[str, str]:
 _TAG_MEMBERS = (("Key", "Value"), ("key", "value"), ("TagKey", "TagValue"))
 
 
-def _arn(kind: AwsKind) -> Callable[[Any, Place, str, str], str | None]:
+def _arn(kind: AwsKind) -> Callable[[Any, Place, Mapping[str, Any], Mapping[str, str]], str | None]:
     template = kind.arn
     if template is None:
         return lambda *_: None
     if "{" not in template:
         get = compile_path(template)
         return lambda item, *_: get(item)
-    return lambda _, place, region, resource_id: template.format(
-        partition=place.partition, account=place.account, region=region, id=resource_id
+    return lambda _, place, properties, own: template.format_map(
+        {**properties, "partition": place.partition, "account": place.account, **own}
     )
 
 

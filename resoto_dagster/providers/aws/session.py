@@ -57,7 +57,7 @@ class AwsSession:
 
     def goes_along(self, resource: StoredResource, owner: StoredResource) -> bool:
         """Whether AWS deletes this very resource along with the owner."""
-        if self._kinds[owner.scope.kind].takes_along:
+        if self._kinds[owner.scope.kind].takes(resource.scope.kind):
             return True
         rule = held_back(self._kinds[resource.scope.kind], resource)
         return rule is not None and rule.along

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore import xform_name
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StringShape, StructureShape
 from botocore.session import Session
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail
@@ -27,7 +27,7 @@ def shape_at(shape: Shape, path: str) -> Shape:
     """The shape at a path below a shape, through maps too. Raises LookupError when there is none."""
     for part in path.split(".") if path else ():
         name = part.removesuffix("[]")
-        if isinstance(shape, MapShape) and name in (shape.key.enum or (name,)):
+        if isinstance(shape, MapShape) and name in (_keys(shape) or (name,)):
             shape = shape.value
         elif isinstance(shape, StructureShape) and name in shape.members:
             shape = shape.members[name]
@@ -38,6 +38,11 @@ def shape_at(shape: Shape, path: str) -> Shape:
                 raise LookupError(f"{path}: {name} is no list")
             shape = shape.member
     return shape
+
+
+def _keys(shape: MapShape) -> list[str]:
+    """All keys that a map may have, or none where they are not listed."""
+    return shape.key.enum if isinstance(shape.key, StringShape) else []
 
 
 def item_members(session: Session, kind: AwsKind) -> dict[str, Shape]:

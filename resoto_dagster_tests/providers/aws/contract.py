@@ -1,6 +1,7 @@
 """What of a declaration does not hold against botocore's service models."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from string import Formatter
 from typing import Any
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
@@ -107,6 +108,12 @@ def _links(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:
 def _of_reported(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:
     reported = property_names(kind, members) | RESERVED
     yield from (f"changing: there is no property {name}" for name in kind.unsettled if name not in reported)
+    for name in _named_in(kind.arn or ""):
+        if name not in reported | {"partition", "region", "account"}:
+            yield f"arn: there is no property {name}"
+    for kind_taken in () if isinstance(kind.takes_along, bool) else kind.takes_along:
+        if kind_taken not in KINDS:
+            yield f"takes_along: there is no kind {kind_taken}"
     for rule in kind.held_back:
         yield from _unreported(kind, rule.property, members)
     if kind.read is not None:
@@ -243,6 +250,10 @@ def _unreported(kind: AwsKind, source: Any, members: Mapping[str, Shape]) -> Ite
         name = path.partition(".")[0].removesuffix("[]")
         if name not in reported:
             yield f"{name} is not reported"
+
+
+def _named_in(template: str) -> list[str]:
+    return [name for _, name, _, _ in Formatter().parse(template) if name]
 
 
 def _missing_members(shape: Shape, names: set[str]) -> Iterator[str]:

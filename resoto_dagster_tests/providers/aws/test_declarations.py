@@ -44,6 +44,8 @@ def test_declaration_holds(name: str) -> None:
             "has an owner, but no call for owners",
         ),
         ({"id": Value(("VolumeId", "DiskId"), str)}, "there is no member DiskId"),
+        ({"arn": "arn:{partition}:{volume_mood}"}, "arn: there is no property volume_mood"),
+        ({"takes_along": ("aws_disk",)}, "takes_along: there is no kind aws_disk"),
         ({"changing": ("volume_mood",)}, "there is no property volume_mood"),
         ({"held_back": (HeldBack("volume_mood", (1,), ""),)}, "volume_mood is not reported"),
         ({"delete": (Step(operation="delete_volume", params={}),)}, "delete_volume: needs VolumeId"),

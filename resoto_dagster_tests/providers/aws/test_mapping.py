@@ -186,11 +186,12 @@ def test_what_is_gone_is_no_resource() -> None:
             "arn:{partition}:ec2:{region}:{account}:volume/{id}",
             "arn:aws:ec2:eu-west-1:111111111111:volume/vol-1",
         ),
+        ("arn:{partition}:x:{name}:{volume_kms_key_id}", "arn:aws:x:data:arn:aws:kms:key"),
         ("KmsKeyId", "arn:aws:kms:key"),
     ],
 )
 def test_arn(arn: str, found: str) -> None:
-    item = {"VolumeId": "vol-1", "KmsKeyId": "arn:aws:kms:key"}
+    item = {"VolumeId": "vol-1", "KmsKeyId": "arn:aws:kms:key", "Tags": [{"Key": "Name", "Value": "data"}]}
     assert mapped(replace(VOLUME, arn=arn), item).properties["arn"] == found
 
 
