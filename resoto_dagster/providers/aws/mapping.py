@@ -185,15 +185,19 @@ def _moment(path: str | None) -> Callable[[Any], datetime | None]:
     def moment(item: Any) -> datetime | None:
         value = get(item)
         if isinstance(value, str):
-            value = (
-                datetime.fromtimestamp(int(value), UTC) if value.isdigit() else datetime.fromisoformat(value)
-            )
+            value = _parsed(value)
         if value is None:
             return None
         aware: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
         return aware.astimezone(UTC)
 
     return moment
+
+
+def _parsed(text: str) -> datetime:
+    if text.partition(".")[0].isdigit():
+        return datetime.fromtimestamp(float(text), UTC)
+    return datetime.fromisoformat(text)
 
 
 def _gone(kind: AwsKind) -> Callable[[Any], bool]:

@@ -84,7 +84,7 @@ def test_times_are_text_in_utc_inside_and_moments_outside() -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["2024-05-01T10:30:00.000+0200", "1714552200"])
+@pytest.mark.parametrize("text", ["2024-05-01T10:30:00.000+0200", "1714552200", "1714552200.0"])
 def test_a_time_that_aws_answers_as_text_is_a_moment(text: str) -> None:
     found = mapped(replace(FUNCTION, mtime="LastModified"), {"FunctionName": "f", "LastModified": text})
     assert found.mtime == MOMENT
