@@ -26,7 +26,9 @@ class Call:
     `NextToken`. Without `items` the answer itself is the one
     item. An item that is a plain value (a queue's URL) becomes an object with that value as its one member,
     named as the last part of `items`. Items of the same id count once. `page_size` is what a page may hold
-    at most, where the API would otherwise answer everything at once.
+    at most, where the API would otherwise answer everything at once. `absent` are the error codes by which
+    the API says that the service is not in use in that account or region, so that there are no items; that
+    access is denied says no such thing.
     With `each`, the call is made for every item of that list call (a user's access keys, user by user), and
     params that start with `item.` are paths into that item; `read` narrows to one call and asks none of them.
     `owner` is the member of an item that holds that item of the other list call, where its own answer does
@@ -41,6 +43,7 @@ class Call:
     owner: str = ""
     split: str = ""
     page_size: int | None = None
+    absent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,7 +68,12 @@ class Listing:
 
     def _read(self, client: ServiceClient, params: Mapping[str, Any], page_size: int | None) -> list[Item]:
         pages = client.pages(self._call.operation, params, page_size)
-        items = [item for page in pages for item in self._items(page)]
+        try:
+            items = [item for page in pages for item in self._items(page)]
+        except ApiError as error:
+            if error.code in self._call.absent:
+                return []
+            raise
         split = self._call.split
         return [{**item, split: part} for item in items for part in item.get(split, ())] if split else items
 

@@ -18,6 +18,7 @@ from resoto_dagster.providers.aws.settings import AwsSettings
 from resoto_dagster.providers.base import ProviderSession
 from resoto_dagster_tests.providers.aws.front import Front
 from resoto_dagster_tests.providers.aws.harness import ACCOUNT, REGION, RecordingSink
+from resoto_dagster_tests.providers.aws.synthetic import Synthetic
 
 
 @pytest.fixture(scope="session")
@@ -109,3 +110,16 @@ def front(aws_env: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
     yield server
     server.close()
+
+
+@pytest.fixture
+def synthetic(aws_env: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Synthetic]:
+    """A server instead of moto's that answers what the test states; everything in the test asks it alone.
+
+    A request that nothing was stated of fails the test.
+    """
+    server = Synthetic()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    yield server
+    server.close()
+    assert server.problems == []

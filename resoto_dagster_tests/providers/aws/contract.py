@@ -157,6 +157,8 @@ def _step(kind: AwsKind, step: Step, members: Mapping[str, Shape]) -> Iterator[s
     item: Mapping[str, Shape] = {}
     if step.each:
         yield from _call(kind.service, step.each, owner_paths=False)
+        if step.each.absent:
+            yield "the step says which codes mean that there is nothing to do, not its list call"
         listed = operation_model(MODELS, kind.service, step.each.operation).output_shape
         element = _element(shape_at(listed, step.each.items))
         name = step.each.items.rpartition(".")[2].removesuffix("[]")

@@ -59,6 +59,18 @@ def test_declaration_holds(name: str) -> None:
         ),
         (
             {
+                "delete": (
+                    Step(
+                        operation="delete_volume",
+                        each=Call(operation="describe_tags", items="Tags", absent=("NoTags",)),
+                        params={"VolumeId": "id"},
+                    ),
+                )
+            },
+            "the step says which codes mean that there is nothing to do",
+        ),
+        (
+            {
                 "details": (
                     Detail(operation="describe_volume_status", params={"VolumeIds": ["Id"]}, into="S"),
                 )
