@@ -36,7 +36,7 @@ def compile_mapper(kind: AwsKind, members: Mapping[str, Shape]) -> Mapper:
     get_id, get_name, get_tags = compile_value(kind.id), _name(kind), _tags(kind)
     get_arn, get_region, get_edges = _arn(kind), _region(kind), _edges(kind)
     get_ctime, get_mtime, get_atime = _moment(kind.ctime), _moment(kind.mtime), _moment(kind.atime)
-    get_properties, is_gone = _properties(kind, members), _gone(kind)
+    get_properties, is_gone = _properties(kind, members), gone_check(kind)
 
     def make(item: Mapping[str, Any], place: Place) -> Resource | None:
         if is_gone(item):
@@ -200,7 +200,8 @@ def _parsed(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _gone(kind: AwsKind) -> Callable[[Any], bool]:
+def gone_check(kind: AwsKind) -> Callable[[Any], bool]:
+    """A function that says whether an item is reported as deleted already."""
     if kind.gone is None:
         return lambda _: False
     get, values = compile_path(kind.gone[0]), frozenset(kind.gone[1])

@@ -9,8 +9,8 @@ def _is_replica(arn: str | None, primary_region: str | None) -> bool:
 
 _SECRET = AwsKind(
     name="aws_secretsmanager_secret",
-    description="A secret, without its value; deleted, it can still be restored for 30 days, in which it counts "
-    "as gone.",
+    description="A secret, without its value; deleted, it can still be restored for 30 days, in which it "
+    "counts as gone.",
     service="secretsmanager",
     # What is scheduled for deletion is listed only where one asks for it.
     api=Call(operation="list_secrets", items="SecretList", page_size=100),
