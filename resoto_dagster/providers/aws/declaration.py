@@ -53,7 +53,8 @@ class Detail:
     With an empty `into` the members of the answer become members of the item. `result` is the place in the
     answer; without it the whole answer counts. Details are called in the order they are declared in, and
     are paginated as list calls are.
-    `params` takes paths into the item (a path in a list, `["LoadBalancerName"]`, makes a list).
+    `params` takes paths into the item (a path in a list, `["LoadBalancerName"]`, makes a list), or a `Value`
+    where more than a path decides what to ask.
     With a `batch` one call asks for that many items (the list param then holds each item's value once), and
     `match` says which path of an answer's element equals which path of the item: `(answer, item)`.
     `each` is the path of a list in the item, filled by an earlier detail: the call is made for each of its
@@ -65,11 +66,11 @@ class Detail:
     """
 
     operation: str
-    params: Mapping[str, str | list[str]]
+    params: "Mapping[str, str | list[str] | list[Value] | Value]"
     into: str
     result: str | None = None
     batch: int = 1
-    match: tuple[str, str] | None = None
+    match: "tuple[str, str | Value] | None" = None
     everywhere: bool = False
     each: str | None = None
     absent: tuple[str, ...] = ()
@@ -114,7 +115,8 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One call of a deletion. Params are paths into `reported`; in a list they make a list.
+    """One call of a deletion. Params are paths into `reported`; in a list they make a list, and a `Value`
+    makes more of them.
 
     With `each`, the call is made for every item of that list call (its params are paths into `reported`
     too), and params that start with `item.` are paths into the item. An item that lacks one of them is
@@ -125,7 +127,7 @@ class Step:
     """
 
     operation: str
-    params: Mapping[str, str | list[str] | Mapping[str, str]]
+    params: Mapping[str, str | list[str] | Mapping[str, str] | Value]
     const: Mapping[str, Any] = field(default_factory=dict)
     each: Call | None = None
     batch: int = 1

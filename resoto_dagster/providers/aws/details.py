@@ -11,7 +11,7 @@ from resoto_dagster.providers.aws.declaration import AwsKind, Detail
 from resoto_dagster.providers.aws.errors import ApiError
 from resoto_dagster.providers.aws.mapping import region_getter
 from resoto_dagster.providers.aws.params import compile_params
-from resoto_dagster.providers.aws.paths import compile_list, compile_path
+from resoto_dagster.providers.aws.paths import compile_list, compile_path, compile_value
 
 Item = dict[str, Any]
 Run = Callable[[Iterable[Callable[[], None]]], None]
@@ -86,9 +86,9 @@ def _of_elements(kind: AwsKind, detail: Detail) -> AddDetail:
 def _batched(kind: AwsKind, detail: Detail) -> AddDetail:
     assert detail.match is not None  # a declaration with a batch says what belongs to which item
     service, store = detail.service or kind.service, _store(detail)
-    asked = next(name for name, source in detail.params.items() if not isinstance(source, str))
-    values_of = compile_list(detail.params[asked][0])
-    answer_key, item_key = (compile_path(path) for path in detail.match)
+    asked, source = next((name, made) for name, made in detail.params.items() if isinstance(made, list))
+    values_of = compile_list(source[0])
+    answer_key, item_key = (compile_value(path) for path in detail.match)
 
     def find(items: list[Item], found: dict[Any, Any], client: ServiceClient, run: Run) -> None:
         def ask(values: list[Any]) -> None:

@@ -148,7 +148,8 @@ def _detail(kind: AwsKind, detail: Detail, members: Mapping[str, Shape]) -> Iter
     if detail.match:
         answer = shape_at(operation.output_shape, detail.result or "")
         shape_at(_element(answer), detail.match[0])
-        member_at(members, detail.match[1])
+        for path in _paths_of(detail.match[1]):
+            member_at(members, path)
 
 
 def _step(kind: AwsKind, step: Step, members: Mapping[str, Shape]) -> Iterator[str]:
@@ -264,12 +265,12 @@ def _missing_members(shape: Shape, names: set[str]) -> Iterator[str]:
 
 def _paths(sources: Iterable[Any]) -> Iterator[str]:
     for source in sources:
-        if isinstance(source, str):
-            yield source
+        if isinstance(source, str | Value):
+            yield from _paths_of(source)
         elif isinstance(source, Mapping):
             yield from source.values()
         else:
-            yield from source
+            yield from _paths(source)
 
 
 def _paths_of(source: str | Value | None) -> tuple[str, ...]:
