@@ -182,7 +182,8 @@ class AwsKind(Kind):
     `id` must be one of a kind in account and region; where no path alone leads to it, a `Value` makes it.
     `name_path` leads to the name (of a list: its first element); without one, or with nothing there, the tag
     `Name`, then the id. `arn` is a path, or a text that holds `{partition}`, `{region}`, `{account}`,
-    `{id}`, `{name}` and names of properties where the API does not answer an ARN.
+    `{id}`, `{name}` and names of properties where the API does not answer an ARN. If it answers some, they
+    are the property `arn` and the text makes those of the others.
     Times are ISO 8601 or seconds since 1970 where AWS answers them as text.
     A kind that is not `regional` belongs to its account as a whole; with a `region_path` each resource lies
     in the region that is found there, and details are asked for in it.

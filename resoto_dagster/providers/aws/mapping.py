@@ -48,7 +48,7 @@ def compile_mapper(kind: AwsKind, members: Mapping[str, Shape]) -> Mapper:
         properties = get_properties(item)
         arn = get_arn(item, place, properties, {"region": region, "id": resource_id, "name": name})
         if arn:
-            properties["arn"] = arn
+            properties.setdefault("arn", arn)
         return Resource(
             kind=kind.name,
             id=resource_id,

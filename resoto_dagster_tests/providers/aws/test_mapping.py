@@ -195,6 +195,12 @@ def test_arn(arn: str, found: str) -> None:
     assert mapped(replace(VOLUME, arn=arn), item).properties["arn"] == found
 
 
+def test_an_arn_that_aws_answers_counts_before_one_that_is_made() -> None:
+    kind = replace(VOLUME, arn="arn:made:{id}", properties={"arn": "KmsKeyId"})
+    assert mapped(kind, {"VolumeId": "vol-1", "KmsKeyId": "arn:told"}).properties["arn"] == "arn:told"
+    assert mapped(kind, {"VolumeId": "vol-1"}).properties["arn"] == "arn:made:vol-1"
+
+
 def test_links_become_edges_once_each_and_never_to_the_resource_itself() -> None:
     kind = replace(
         VOLUME,
