@@ -18,10 +18,19 @@ _S3_ACTIONS = {
 }
 """S3's actions where they are not named as the call is."""
 
+_HTTP_METHODS = {"Get": "GET", "Delete": "DELETE", "TagResource": "PUT", "UntagResource": "DELETE"}
+"""API Gateway's actions, which are the HTTP methods of the calls, by what the call's name begins with."""
+
 
 def iam_actions(signing_name: str, operation: str) -> tuple[str, ...]:
     """The IAM actions that a call needs: `ec2:DescribeVolumes`."""
-    names = _S3_ACTIONS.get(operation, (operation,)) if signing_name == "s3" else (operation,)
+    names: tuple[str, ...] = (operation,)
+    if signing_name == "s3":
+        names = _S3_ACTIONS.get(operation, names)
+    elif signing_name == "apigateway":
+        names = (
+            tuple(method for start, method in _HTTP_METHODS.items() if operation.startswith(start)) or names
+        )
     prefix = _PREFIXES.get(signing_name, signing_name)
     return tuple(f"{prefix}:{name}" for name in names)
 
