@@ -24,17 +24,19 @@ _HTTP_METHODS = {"Get": "GET", "Delete": "DELETE", "TagResource": "PUT", "UntagR
 
 def iam_actions(signing_name: str, operation: str) -> tuple[str, ...]:
     """The IAM actions that a call needs: `ec2:DescribeVolumes`."""
-    names: tuple[str, ...] = (operation,)
-    if signing_name == "s3":
-        names = _S3_ACTIONS.get(operation, names)
-    elif signing_name == "apigateway":
-        names = (
-            tuple(method for start, method in _HTTP_METHODS.items() if operation.startswith(start)) or names
-        )
     prefix = _PREFIXES.get(signing_name, signing_name)
-    return tuple(f"{prefix}:{name}" for name in names)
+    return tuple(f"{prefix}:{name}" for name in _names(signing_name, operation))
 
 
 def iam_action(signing_name: str, operation: str) -> str:
     """The IAM action that a call needs above all."""
     return iam_actions(signing_name, operation)[0]
+
+
+def _names(signing_name: str, operation: str) -> tuple[str, ...]:
+    if signing_name == "s3":
+        return _S3_ACTIONS.get(operation, (operation,))
+    if signing_name == "apigateway":
+        methods = (method for start, method in _HTTP_METHODS.items() if operation.startswith(start))
+        return (next(methods, operation),)
+    return (operation,)
