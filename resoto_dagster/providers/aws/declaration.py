@@ -54,7 +54,8 @@ class Detail:
     answer; without it the whole answer counts. Details are called in the order they are declared in, and
     are paginated as list calls are.
     `params` takes paths into the item (a path in a list, `["LoadBalancerName"]`, makes a list), or a `Value`
-    where more than a path decides what to ask.
+    where more than a path decides what to ask. An ARN that AWS wants and does not answer is a text made of
+    members: `arn:{partition}:athena:{region}:{account}:workgroup/{Name}`.
     With a `batch` one call asks for that many items (the list param then holds each item's value once), and
     `match` says which path of an answer's element equals which path of the item: `(answer, item)`.
     `each` is the path of a list in the item, filled by an earlier detail: the call is made for each of its
