@@ -190,10 +190,10 @@ class AwsKind(Kind):
     in the region that is found there, and details are asked for in it.
     `read` narrows the list call to one resource; `missing` are the error codes that say it is gone;
     without `read` the whole list is read. `gone` are the values at a path by which the API reports what is
-    deleted already; those are not collected. A kind that `takes_along` has AWS delete all that its resources
-    lead to with them, or what is of the kinds named there. `changing` are properties that change by
-    themselves, or when a dependant goes: no reason to keep what was planned. `volatile` are those that change
-    all the time: they are no change of the resource at all.
+    deleted already, or is not the account's own; those are not collected. A kind that `takes_along` has AWS
+    delete all that its resources lead to with them, or what is of the kinds named there. `changing` are
+    properties that change by themselves, or when a dependant goes: no reason to keep what was planned.
+    `volatile` are those that change all the time: they are no change of the resource at all.
     """
 
     service: str
