@@ -16,7 +16,8 @@ from resoto_dagster_tests.providers.aws.harness import (
 
 ARN = f"arn:aws:apigateway:{REGION}::"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:authorize"
-URI = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{FUNCTION}"
+URI_OF = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/"
+URI = f"{URI_OF}{FUNCTION}"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/authorize"
 POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": '"x"'}]}
 PARTS = (
@@ -210,6 +211,29 @@ def test_properties_and_edges_of_resources(shop, collect_kind):
         goes_before("aws_apigateway_authorizer", shop.authorizer),
     }
     assert set(root.edges) == _of_api(shop)
+
+
+def test_the_functions_that_methods_call():
+    def method(function):
+        return {"methodIntegration": {"type": "AWS_PROXY", "uri": f"{URI_OF}{function}/invocations"}}
+
+    methods = {
+        "GET": method(f"{FUNCTION}:live"),
+        "POST": method(FUNCTION),
+        "PUT": method(FUNCTION + "${stageVariables.version}"),
+        "DELETE": {"methodIntegration": {"type": "MOCK"}},
+        "OPTIONS": {},
+    }
+    item = {"id": "r", "path": "/", "api": {"id": "a"}, "resourceMethods": methods}
+
+    resource = map_item("aws_apigateway_resource", item)
+
+    assert set(resource.edges) == {
+        belongs_to("aws_region", REGION),
+        belongs_to("aws_apigateway_rest_api", "a"),
+        uses("aws_lambda_function", FUNCTION, "arn"),
+        goes_before("aws_lambda_function", FUNCTION, "arn"),
+    }
 
 
 def test_methods_are_read_along_with_their_resources(synthetic, collect_kind):

@@ -20,6 +20,7 @@ RESOTO = {row["kind"]: row for row in csv.DictReader(_FILE.open())}
 
 OTHERWISE: Mapping[tuple[str, str], str] = {
     ("aws_ec2_instance_type", "memory_info"): "instance_memory holds it, in the unit of the base kind",
+    ("aws_lambda_function", "aws_apigateway_rest_api"): "it is the API's resources that call functions",
 }
 """What is not as in Resoto, by kind and what of it, with the reason."""
 

@@ -32,13 +32,17 @@ def _policy(text: str) -> Any:
 
 
 def _function(uri: str) -> str | None:
-    """The ARN of the function that an authorizer calls, without the function's version."""
+    """The ARN of the function at a URI, without its version; None where each stage names its own."""
     _, found, function = uri.removesuffix("/invocations").partition("/functions/")
-    return ":".join(function.split(":")[:7]) if found else None
+    return ":".join(function.split(":")[:7]) if found and "${" not in function else None
 
 
-def _authorizers(methods: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    return [method["authorizerId"] for method in methods.values() if method.get("authorizerId")]
+def _functions(methods: Mapping[str, Mapping[str, Any]]) -> list[str | None]:
+    return [_function(method.get("methodIntegration", {}).get("uri", "")) for method in methods.values()]
+
+
+def _authorizers(methods: Mapping[str, Mapping[str, Any]]) -> list[str | None]:
+    return [method.get("authorizerId") for method in methods.values()]
 
 
 def _zones(domain: str) -> list[str]:
@@ -165,8 +169,14 @@ _RESOURCE = AwsKind(
     links=(
         _OF_API,
         Link(kind="aws_apigateway_resource", path="parentId", parent=True),
-        # A method whose authorizer is gone lets nobody in.
+        # A method whose authorizer or function is gone answers nobody.
         Link(kind="aws_apigateway_authorizer", path=Value("resourceMethods", _authorizers), delete="before"),
+        Link(
+            kind="aws_lambda_function",
+            path=Value("resourceMethods", _functions),
+            by="arn",
+            delete="before",
+        ),
     ),
     read={"item.id": "resource_api_id"},
     missing=_MISSING,
