@@ -62,7 +62,8 @@ class Detail:
     answer; without it the whole answer counts. Details are called in the order they are declared in, and
     are paginated as list calls are.
     `params` takes paths into the item (a path in a list, `["LoadBalancerName"]`, makes a list), or a `Value`
-    where more than a path decides whether and what to ask.
+    where more than a path decides whether and what to ask. An ARN that AWS wants and does not answer is a
+    text made of members: `arn:{partition}:athena:{region}:{account}:workgroup/{Name}`.
     With a `batch` one call asks for that many items (the list param then holds each item's value once, the
     other params are the same for all of them), and
     `match` says which path of an answer's element equals which path of the item: `(answer, item)`.
@@ -75,11 +76,11 @@ class Detail:
     """
 
     operation: str
-    params: "Mapping[str, str | list[str] | Value]"
+    params: "Mapping[str, str | list[str] | list[Value] | Value]"
     into: str
     result: str | None = None
     batch: int = 1
-    match: tuple[str, str] | None = None
+    match: "tuple[str, str | Value] | None" = None
     everywhere: bool = False
     each: str | None = None
     absent: tuple[str, ...] = ()
@@ -124,7 +125,8 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One call of a deletion. Params are paths into `reported`; in a list they make a list.
+    """One call of a deletion. Params are paths into `reported`; in a list they make a list, and a `Value`
+    makes more of them.
 
     With `each`, the call is made for every item of that list call (its params are paths into `reported`
     too), and params that start with `item.` are paths into the item. An item that lacks one of them is
@@ -135,7 +137,7 @@ class Step:
     """
 
     operation: str
-    params: Mapping[str, str | list[str] | Mapping[str, str]]
+    params: Mapping[str, str | list[str] | Mapping[str, str] | Value]
     const: Mapping[str, Any] = field(default_factory=dict)
     each: Call | None = None
     batch: int = 1
@@ -192,17 +194,18 @@ class AwsKind(Kind):
     `id` must be one of a kind in account and region; where no path alone leads to it, a `Value` makes it.
     `name_path` leads to the name (of a list: its first element); without one, or with nothing there, the tag
     `Name`, then the id. `arn` is a path, or a text that holds `{partition}`, `{region}`, `{account}`,
-    `{id}`, `{name}` and names of properties where the API does not answer an ARN.
+    `{id}`, `{name}` and names of properties where the API does not answer an ARN. If it answers some, they
+    are the property `arn` and the text makes those of the others.
     Times are ISO 8601 or seconds since 1970 where AWS answers them as text.
     A kind that is not `regional` belongs to its account as a whole. The `global_api` lists what of a regional
     kind does so, too, in the partition's home region (firewalls of CloudFront). With a `region_path` each
     resource lies in the region that is found there, and details are asked for in it.
     `read` narrows the list call to one resource; `missing` are the error codes that say it is gone;
     without `read` the whole list is read. `gone` are the values at a path by which the API reports what is
-    deleted already; those are not collected. A kind that `takes_along` has AWS delete all that its resources
-    lead to with them, or what is of the kinds named there. `changing` are properties that change by
-    themselves, or when a dependant goes: no reason to keep what was planned. `volatile` are those that change
-    all the time: they are no change of the resource at all.
+    deleted already, or is not the account's own; those are not collected. A kind that `takes_along` has AWS
+    delete all that its resources lead to with them, or what is of the kinds named there. `changing` are
+    properties that change by themselves, or when a dependant goes: no reason to keep what was planned.
+    `volatile` are those that change all the time: they are no change of the resource at all.
     """
 
     service: str

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from dataclasses import asdict
 from typing import Any
 
 from resoto_dagster.providers.aws.accounts import Account
@@ -10,8 +11,8 @@ from resoto_dagster.providers.aws.clients import ServiceClient
 from resoto_dagster.providers.aws.declaration import AwsKind, Detail
 from resoto_dagster.providers.aws.errors import ApiError
 from resoto_dagster.providers.aws.mapping import region_getter
-from resoto_dagster.providers.aws.params import MakeParams, compile_params
-from resoto_dagster.providers.aws.paths import compile_list, compile_path
+from resoto_dagster.providers.aws.params import MakeParams, compile_params, named_in
+from resoto_dagster.providers.aws.paths import compile_list, compile_path, compile_value
 
 Item = dict[str, Any]
 Run = Callable[[Iterable[Callable[[], None]]], None]
@@ -33,15 +34,18 @@ def compile_detail(kind: AwsKind, detail: Detail) -> AddDetail:
 def _one_by_one(kind: AwsKind, detail: Detail) -> AddDetail:
     service, region_of = detail.service or kind.service, region_getter(kind)
     params_of, store = compile_params(detail.params, detail.const), _store(detail)
+    of_place = any(isinstance(source, str) and named_in(source) for source in detail.params.values())
 
     def add(items: list[Item], account: Account, region: str, run: Run) -> list[Item]:
         vanished: set[int] = set()
 
         def ask(index: int, item: Item) -> None:
-            params = params_of(item)
+            its_region = region_of(item) or region
+            place = asdict(account.place(its_region)) if of_place else {}
+            params = params_of({**item, **place})
             if params is None:
                 return
-            client = account.client(service, region_of(item) or region)
+            client = account.client(service, its_region)
             try:
                 answer = _answer(client, detail, params)
             except ApiError as error:
@@ -90,7 +94,7 @@ def _batched(kind: AwsKind, detail: Detail) -> AddDetail:
     values_of = compile_list(source[0])
     common = {name: made for name, made in detail.params.items() if name != asked}
     params_of = compile_params(common, detail.const)
-    answer_key, item_key = (compile_path(path) for path in detail.match)
+    answer_key, item_key = (compile_value(path) for path in detail.match)
 
     def find(items: list[Item], found: dict[Any, Any], client: ServiceClient, run: Run) -> None:
         def ask(params: dict[str, Any], values: list[Any]) -> None:

@@ -36,7 +36,7 @@ def compile_mapper(kind: AwsKind, members: Mapping[str, Shape]) -> Mapper:
     get_id, get_name, get_tags = compile_value(kind.id), _name(kind), _tags(kind)
     get_arn, get_region, get_edges = _arn(kind), _region(kind), _edges(kind)
     get_ctime, get_mtime, get_atime = _moment(kind.ctime), _moment(kind.mtime), _moment(kind.atime)
-    get_properties, is_gone = _properties(kind, members), _gone(kind)
+    get_properties, is_gone = _properties(kind, members), gone_check(kind)
 
     def make(item: Mapping[str, Any], place: Place) -> Resource | None:
         if is_gone(item):
@@ -48,7 +48,7 @@ def compile_mapper(kind: AwsKind, members: Mapping[str, Shape]) -> Mapper:
         properties = get_properties(item)
         arn = get_arn(item, place, properties, {"region": region, "id": resource_id, "name": name})
         if arn:
-            properties["arn"] = arn
+            properties.setdefault("arn", arn)
         return Resource(
             kind=kind.name,
             id=resource_id,
@@ -185,9 +185,7 @@ def _moment(path: str | None) -> Callable[[Any], datetime | None]:
     def moment(item: Any) -> datetime | None:
         value = get(item)
         if isinstance(value, str):
-            value = (
-                datetime.fromtimestamp(int(value), UTC) if value.isdigit() else datetime.fromisoformat(value)
-            )
+            value = _parsed(value)
         if value is None:
             return None
         aware: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
@@ -196,7 +194,14 @@ def _moment(path: str | None) -> Callable[[Any], datetime | None]:
     return moment
 
 
-def _gone(kind: AwsKind) -> Callable[[Any], bool]:
+def _parsed(text: str) -> datetime:
+    if text.partition(".")[0].isdigit():
+        return datetime.fromtimestamp(float(text), UTC)
+    return datetime.fromisoformat(text)
+
+
+def gone_check(kind: AwsKind) -> Callable[[Any], bool]:
+    """A function that says whether an item is reported as deleted already."""
     if kind.gone is None:
         return lambda _: False
     get, values = compile_path(kind.gone[0]), frozenset(kind.gone[1])

@@ -1,12 +1,13 @@
 """The params of calls, made from what is at paths; compiled once."""
 
 from collections.abc import Callable, Mapping
+from string import Formatter
 from typing import Any
 
 from resoto_dagster.providers.aws.declaration import Value
 from resoto_dagster.providers.aws.paths import compile_list, compile_value
 
-Source = str | list[str] | Mapping[str, str] | Value
+Source = str | list[str] | list[Value] | Mapping[str, str] | Value
 MakeParams = Callable[[Any], dict[str, Any] | None]
 
 
@@ -37,7 +38,25 @@ def with_dotted(params: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str,
     return whole
 
 
+def named_in(text: str) -> list[str]:
+    """The names in braces in a text (`arn:{partition}:s3:::{id}`)."""
+    return [name for _, name, _, _ in Formatter().parse(text) if name]
+
+
+def _compile_text(text: str) -> Callable[[Any], str | None]:
+    """A function that fills in what the text names, or returns None where something of it isn't there."""
+    names = named_in(text)
+
+    def fill(item: Mapping[str, Any]) -> str | None:
+        found = {name: item.get(name) for name in names}
+        return None if None in found.values() else text.format_map(found)
+
+    return fill
+
+
 def _compile_source(source: Source) -> Callable[[Any], Any]:
+    if isinstance(source, str) and named_in(source):
+        return _compile_text(source)
     if isinstance(source, str | Value):
         return compile_value(source)
     if isinstance(source, Mapping):

@@ -18,14 +18,25 @@ _S3_ACTIONS = {
 }
 """S3's actions where they are not named as the call is."""
 
+_HTTP_METHODS = {"Get": "GET", "Delete": "DELETE", "TagResource": "PUT", "UntagResource": "DELETE"}
+"""API Gateway's actions, which are the HTTP methods of the calls, by what the call's name begins with."""
+
 
 def iam_actions(signing_name: str, operation: str) -> tuple[str, ...]:
     """The IAM actions that a call needs: `ec2:DescribeVolumes`."""
-    names = _S3_ACTIONS.get(operation, (operation,)) if signing_name == "s3" else (operation,)
     prefix = _PREFIXES.get(signing_name, signing_name)
-    return tuple(f"{prefix}:{name}" for name in names)
+    return tuple(f"{prefix}:{name}" for name in _names(signing_name, operation))
 
 
 def iam_action(signing_name: str, operation: str) -> str:
     """The IAM action that a call needs above all."""
     return iam_actions(signing_name, operation)[0]
+
+
+def _names(signing_name: str, operation: str) -> tuple[str, ...]:
+    if signing_name == "s3":
+        return _S3_ACTIONS.get(operation, (operation,))
+    if signing_name == "apigateway":
+        methods = (method for start, method in _HTTP_METHODS.items() if operation.startswith(start))
+        return (next(methods, operation),)
+    return (operation,)

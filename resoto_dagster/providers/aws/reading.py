@@ -10,7 +10,7 @@ from resoto_dagster.providers.aws.accounts import Account
 from resoto_dagster.providers.aws.declaration import AwsKind
 from resoto_dagster.providers.aws.details import Item, Run, compile_detail
 from resoto_dagster.providers.aws.listing import Listing
-from resoto_dagster.providers.aws.mapping import compile_mapper
+from resoto_dagster.providers.aws.mapping import compile_mapper, gone_check
 from resoto_dagster.providers.aws.params import compile_params
 from resoto_dagster.providers.aws.paths import compile_value
 from resoto_dagster.providers.aws.shapes import item_members
@@ -23,6 +23,7 @@ class Reader:
     def __init__(self, kind: AwsKind, models: Session) -> None:
         self._kind = kind
         self._id = compile_value(kind.id)
+        self._is_gone = gone_check(kind)
         self._map = compile_mapper(kind, item_members(models, kind))
         self._details = [compile_detail(kind, detail) for detail in kind.details]
         self._narrow = None if kind.read is None else compile_params(kind.read)
@@ -58,6 +59,7 @@ class Reader:
         return Listing(call, self._kind.missing, account.id)
 
     def _finish(self, items: list[Item], account: Account, region: str, run: Run) -> list[Resource]:
+        items = [item for item in items if not self._is_gone(item)]  # details of it may not exist any more
         for add_detail in self._details:
             items = add_detail(items, account, region, run)
         place = account.place(region)

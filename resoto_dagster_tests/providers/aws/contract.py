@@ -1,7 +1,6 @@
 """What of a declaration does not hold against botocore's service models."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from string import Formatter
 from typing import Any
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
@@ -11,6 +10,7 @@ from resoto_dagster.model.base_kinds import BASE_KINDS, properties_of
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Step, Tagging, Value
 from resoto_dagster.providers.aws.kinds import KINDS
 from resoto_dagster.providers.aws.mapping import RESERVED, property_names
+from resoto_dagster.providers.aws.params import named_in
 from resoto_dagster.providers.aws.shapes import (
     item_members,
     listed_shape,
@@ -113,7 +113,7 @@ def _links(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:
 def _of_reported(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:
     reported = property_names(kind, members) | RESERVED
     yield from (f"changing: there is no property {name}" for name in kind.unsettled if name not in reported)
-    for name in _named_in(kind.arn or ""):
+    for name in named_in(kind.arn or ""):
         if name not in reported | {"partition", "region", "account"}:
             yield f"arn: there is no property {name}"
     for kind_taken in () if isinstance(kind.takes_along, bool) else kind.takes_along:
@@ -143,7 +143,8 @@ def _detail(kind: AwsKind, detail: Detail, members: Mapping[str, Shape]) -> Iter
     if detail.each:
         source = _structure(_element(member_at(members, detail.each)))
     for path in _paths(detail.params.values()):
-        member_at(source, path)
+        for name in set(named_in(path)) - {"partition", "region", "account"} if "{" in path else (path,):
+            member_at(source, name)
     if detail.batch > 1 and detail.match is None:
         yield "a batch needs a match"
     if detail.batch > 1 and not any(isinstance(value, list) for value in detail.params.values()):
@@ -153,7 +154,8 @@ def _detail(kind: AwsKind, detail: Detail, members: Mapping[str, Shape]) -> Iter
     if detail.match:
         answer = shape_at(operation.output_shape, detail.result or "")
         shape_at(_element(answer), detail.match[0])
-        member_at(members, detail.match[1])
+        for path in _paths_of(detail.match[1]):
+            member_at(members, path)
 
 
 def _step(kind: AwsKind, step: Step, members: Mapping[str, Shape]) -> Iterator[str]:
@@ -268,24 +270,18 @@ def _unreported(kind: AwsKind, source: Any, members: Mapping[str, Shape]) -> Ite
             yield f"{name} is not reported"
 
 
-def _named_in(template: str) -> list[str]:
-    return [name for _, name, _, _ in Formatter().parse(template) if name]
-
-
 def _missing_members(shape: Shape, names: set[str]) -> Iterator[str]:
     yield from (f"a tag has no {name}" for name in names if name not in _structure(shape))
 
 
 def _paths(sources: Iterable[Any]) -> Iterator[str]:
     for source in sources:
-        if isinstance(source, str):
-            yield source
-        elif isinstance(source, Value):
-            yield from source.paths
+        if isinstance(source, str | Value):
+            yield from _paths_of(source)
         elif isinstance(source, Mapping):
             yield from source.values()
         else:
-            yield from source
+            yield from _paths(source)
 
 
 def _paths_of(source: str | Value | None) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import pytest
 from resoto_dagster.providers.aws.kinds import KINDS
 from resoto_dagster.providers.base import ProviderError
 from resoto_dagster_tests.providers.aws.answers import map_item
-from resoto_dagster_tests.providers.aws.harness import REGION, belongs_to, stored, uses
+from resoto_dagster_tests.providers.aws.harness import ACCOUNT, REGION, belongs_to, stored, uses
 
 TEMPLATE = {
     "Description": "a site",
@@ -19,7 +19,9 @@ TEMPLATE = {
             "Type": "AWS::IAM::Role",
             "Properties": {"RoleName": "stacked", "AssumeRolePolicyDocument": {"Statement": []}},
         },
-        "Topic": {"Type": "AWS::SNS::Topic"},
+        "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "stacked"}},
+        "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "stacked"}},
+        "Gate": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
     },
     "Outputs": {"Bucket": {"Value": {"Ref": "Bucket"}}},
 }
@@ -27,7 +29,7 @@ TEMPLATE = {
 
 @pytest.fixture
 def site(client):
-    """The id of a stack with four resources."""
+    """The id of a stack with six resources, one of which is of no kind."""
     answer = client("cloudformation").create_stack(
         StackName="site",
         TemplateBody=json.dumps(TEMPLATE),
@@ -59,6 +61,8 @@ def test_properties_and_edges(site, client, collect_kind):
         uses("aws_s3_bucket", "stacked"),
         uses("aws_vpc", network),
         uses("aws_iam_role", "stacked", "name"),
+        uses("aws_sns_topic", f"arn:aws:sns:{REGION}:{ACCOUNT}:stacked"),
+        uses("aws_sqs_queue", "stacked"),
     }
 
 

@@ -84,7 +84,7 @@ def test_times_are_text_in_utc_inside_and_moments_outside() -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["2024-05-01T10:30:00.000+0200", "1714552200"])
+@pytest.mark.parametrize("text", ["2024-05-01T10:30:00.000+0200", "1714552200", "1714552200.0"])
 def test_a_time_that_aws_answers_as_text_is_a_moment(text: str) -> None:
     found = mapped(replace(FUNCTION, mtime="LastModified"), {"FunctionName": "f", "LastModified": text})
     assert found.mtime == MOMENT
@@ -223,6 +223,12 @@ def test_what_is_gone_is_no_resource() -> None:
 def test_arn(arn: str, found: str) -> None:
     item = {"VolumeId": "vol-1", "KmsKeyId": "arn:aws:kms:key", "Tags": [{"Key": "Name", "Value": "data"}]}
     assert mapped(replace(VOLUME, arn=arn), item).properties["arn"] == found
+
+
+def test_an_arn_that_aws_answers_counts_before_one_that_is_made() -> None:
+    kind = replace(VOLUME, arn="arn:made:{id}", properties={"arn": "KmsKeyId"})
+    assert mapped(kind, {"VolumeId": "vol-1", "KmsKeyId": "arn:told"}).properties["arn"] == "arn:told"
+    assert mapped(kind, {"VolumeId": "vol-1"}).properties["arn"] == "arn:made:vol-1"
 
 
 def test_links_become_edges_once_each_and_never_to_the_resource_itself() -> None:

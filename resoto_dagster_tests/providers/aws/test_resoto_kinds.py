@@ -22,6 +22,7 @@ OTHERWISE: Mapping[tuple[str, str], str] = {
     ("aws_ssm_resource_compliance", "title"): "patches have titles; compliance_details holds them",
     ("aws_bedrock_agent_flow_version", "taggable"): "its ARN is that of the flow, which alone has tags",
     ("aws_ec2_instance_type", "memory_info"): "instance_memory holds it, in the unit of the base kind",
+    ("aws_lambda_function", "aws_apigateway_rest_api"): "it is the API's resources that call functions",
 }
 """What is not as in Resoto, by kind and what of it, with the reason."""
 

@@ -6,7 +6,19 @@ from typing import Any, Literal
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, HeldBack, Link, Step, Value
 
 _RESOURCES: Mapping[str, tuple[str, Literal["id", "arn", "name"]]] = {
+    "AWS::ApiGateway::Authorizer": ("aws_apigateway_authorizer", "id"),
+    "AWS::ApiGateway::Deployment": ("aws_apigateway_deployment", "id"),
+    "AWS::ApiGateway::DomainName": ("aws_apigateway_domain_name", "id"),
+    "AWS::ApiGateway::Resource": ("aws_apigateway_resource", "id"),
+    "AWS::ApiGateway::RestApi": ("aws_apigateway_rest_api", "id"),
+    "AWS::Athena::DataCatalog": ("aws_athena_data_catalog", "id"),
+    "AWS::Athena::WorkGroup": ("aws_athena_work_group", "id"),
     "AWS::AutoScaling::AutoScalingGroup": ("aws_autoscaling_group", "id"),
+    "AWS::Backup::BackupPlan": ("aws_backup_plan", "id"),
+    "AWS::Backup::BackupVault": ("aws_backup_vault", "name"),
+    "AWS::Backup::Framework": ("aws_backup_framework", "id"),
+    "AWS::Backup::ReportPlan": ("aws_backup_report_plan", "id"),
+    "AWS::Backup::RestoreTestingPlan": ("aws_backup_restore_testing_plan", "name"),
     "AWS::CloudFormation::Stack": ("aws_cloudformation_stack", "id"),
     "AWS::CloudWatch::Alarm": ("aws_cloudwatch_alarm", "id"),
     "AWS::EC2::EIP": ("aws_ec2_elastic_ip", "id"),
@@ -27,17 +39,28 @@ _RESOURCES: Mapping[str, tuple[str, Literal["id", "arn", "name"]]] = {
     "AWS::IAM::AccessKey": ("aws_iam_access_key", "id"),
     "AWS::IAM::Role": ("aws_iam_role", "name"),
     "AWS::IAM::User": ("aws_iam_user", "name"),
+    "AWS::Kinesis::Stream": ("aws_kinesis_stream", "id"),
     "AWS::Lambda::Function": ("aws_lambda_function", "id"),
     "AWS::RDS::DBInstance": ("aws_rds_instance", "id"),
+    "AWS::Route53::HostedZone": ("aws_route53_zone", "id"),
     "AWS::S3::Bucket": ("aws_s3_bucket", "id"),
+    "AWS::SNS::Subscription": ("aws_sns_subscription", "id"),
+    "AWS::SNS::Topic": ("aws_sns_topic", "id"),
+    "AWS::SQS::Queue": ("aws_sqs_queue", "id"),
+    "AWS::SecretsManager::Secret": ("aws_secretsmanager_secret", "arn"),
 }
 """The kind of a stack's resource by its type, and which of its names a stack knows it by."""
+
+
+def _name(physical_id: str) -> str:
+    """The name by which a stack knows a resource; of a queue that is its URL, which ends in its name."""
+    return physical_id.rpartition("/")[2] if physical_id.startswith("https://") else physical_id
 
 
 def _of_type(resource_type: str) -> Callable[[Sequence[Mapping[str, Any]]], list[str]]:
     """The names of those resources of a stack that are of the type and not deleted."""
     return lambda resources: [
-        resource["PhysicalResourceId"]
+        _name(resource["PhysicalResourceId"])
         for resource in resources
         if resource["ResourceType"] == resource_type
         and resource.get("PhysicalResourceId")
