@@ -49,7 +49,7 @@ class Listing:
         try:
             return self._read(client, params, None)
         except ApiError as error:
-            if error.code in self._missing:
+            if error.is_one_of(self._missing):
                 return []
             raise
 
@@ -58,7 +58,7 @@ class Listing:
         try:
             return [item for page in pages for item in self._items(page)]
         except ApiError as error:
-            if error.code in self._call.absent:
+            if error.is_one_of(self._call.absent):
                 return []
             raise
 
