@@ -213,7 +213,7 @@ class AwsKind(Kind):
     links: tuple[Link, ...] = ()
     read: Mapping[str, str | list[str]] | None = None
     missing: tuple[str, ...] = ()
-    gone: tuple[str, tuple[str, ...]] | None = None
+    gone: tuple[str, tuple[Any, ...]] | None = None
     delete: tuple[Step, ...] = ()
     tagging: Tagging | None = None
     held_back: tuple[HeldBack, ...] = ()

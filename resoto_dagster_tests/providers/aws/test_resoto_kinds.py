@@ -19,7 +19,19 @@ _FILE = Path(__file__).with_name("resoto_kinds.csv")
 RESOTO = {row["kind"]: row for row in csv.DictReader(_FILE.open())}
 
 OTHERWISE: Mapping[tuple[str, str], str] = {
+    ("aws_beanstalk_environment", "aws_beanstalk_application"): (
+        "AWS keeps an application that has an environment, so that the environment goes first"
+    ),
     ("aws_ec2_instance_type", "memory_info"): "instance_memory holds it, in the unit of the base kind",
+    ("aws_sagemaker_app", "aws_sagemaker_user_profile"): (
+        "AWS keeps a user profile that has an app, so that the app goes first"
+    ),
+    ("aws_sagemaker_domain", "aws_sagemaker_code_repository"): (
+        "a domain names repositories by their address alone, and no edge is found by that"
+    ),
+    ("aws_sagemaker_user_profile", "aws_sagemaker_domain"): (
+        "AWS keeps a domain that has a user profile, so that the user profile goes first"
+    ),
 }
 """What is not as in Resoto, by kind and what of it, with the reason."""
 
