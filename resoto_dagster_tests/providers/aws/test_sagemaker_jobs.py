@@ -12,13 +12,10 @@ from resoto_dagster_tests.providers.aws.harness import (
     stored,
     uses,
 )
+from resoto_dagster_tests.providers.aws.sagemaker import ARN, ROLE, TAGS, Calls, Shelf
 from resoto_dagster_tests.providers.aws.samples import MOMENT
-from resoto_dagster_tests.providers.aws.shelf import Calls, Shelf
 
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/sagemaker"
-ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
 LAMBDA = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function"
-TAGS = [{"Key": "owner", "Value": "web"}, {"Key": "env", "Value": "test"}]
 VPC = {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
 OWNERS = (("aws_iam_role", ROLE, "arn"), ("aws_ec2_subnet", "subnet-1"), ("aws_ec2_security_group", "sg-1"))
 """What each job runs with here."""
@@ -46,6 +43,7 @@ def _auto_ml(sagemaker):
                 "TargetAttributeName": "left",
                 "ProblemType": "BinaryClassification",
                 "GenerateCandidateDefinitionsOnly": True,
+                "CompletionCriteria": {"MaxCandidates": 5},
             }
         },
         AutoMLJobObjective={"MetricName": "F1"},
@@ -197,22 +195,17 @@ def test_properties_and_edges_of_an_auto_ml_job(sagemaker, collect_kind):
     assert properties["arn"] == f"{ARN}:automl-job/search"
     assert (properties["auto_ml_job_status"], properties["ai_job_status"]) == ("InProgress", "running")
     assert properties["auto_ml_job_objective"] == "F1"
+    assert properties["auto_ml_job_model_deploy_result"] == "best"
     assert properties["auto_ml_job_problem_type"] == "BinaryClassification"
     assert properties["auto_ml_job_generate_candidate_definitions_only"] is True
     assert properties["auto_ml_job_config"]["tabular_job_config"]["target_attribute_name"] == "left"
     assert properties["auto_ml_job_input_data_config"][0]["channel_type"] == "training"
     assert properties["auto_ml_job_output_data_config"] == {"s3_output_path": "s3://results/out"}
-    assert _of_running(*OWNERS) | _buckets("data", "results") <= set(search.edges)
-
-
-def test_what_an_auto_ml_job_has_deployed():
-    search = map_item(
-        "aws_sagemaker_auto_ml_job",
-        {"AutoMLJobName": "search", "ModelDeployResult": {"EndpointName": "best"}},
-    )
-
-    assert search.properties == {"auto_ml_job_model_deploy_result": "best"}
-    assert uses("aws_sagemaker_endpoint", "best") in search.edges
+    assert set(search.edges) == {
+        *_of_running(*OWNERS),
+        *_buckets("data", "results"),
+        uses("aws_sagemaker_endpoint", "best"),
+    }
 
 
 def test_properties_and_edges_of_a_compilation_job(sagemaker, collect_kind):

@@ -1,14 +1,51 @@
-"""What SageMaker keeps and moto does not know: records, listed, described, tagged and deleted by name."""
+"""What the tests of SageMaker share, above all a server for what moto does not know of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from resoto_dagster.model.resource import Edge, Resource
+from resoto_dagster.providers.base import ProviderSession
+from resoto_dagster_tests.providers.aws.harness import ACCOUNT, REGION, belongs_to, goes_before, stored
 from resoto_dagster_tests.providers.aws.samples import service_model
 from resoto_dagster_tests.providers.aws.synthetic import Params, Refusal, Synthetic
 
 SERVICE = "sagemaker"
-TAGS = {"owner": "web", "env": "test"}
+ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/sagemaker"
+TAGS = [{"Key": "owner", "Value": "web"}, {"Key": "env", "Value": "test"}]
+
+USER = {"UserProfileArn": f"{ARN}:user-profile/d-1/ann", "UserProfileName": "ann", "DomainId": "d-1"}
+AUTHORS = {"CreatedBy": USER, "LastModifiedBy": {"DomainId": "d-2"}}
+BY_AUTHORS = {
+    belongs_to("aws_sagemaker_user_profile", f"{ARN}:user-profile/d-1/ann", "arn"),
+    belongs_to("aws_sagemaker_domain", "d-1"),
+    belongs_to("aws_sagemaker_domain", "d-2"),
+}
+
+
+def holds(*owners: Any) -> set[Edge]:
+    """The edges of what belongs to others and must go before them."""
+    return {edge(*owner) for owner in owners for edge in (belongs_to, goes_before)}
+
+
+def is_read_tagged_and_deleted(
+    kind: str, collect_kind: Callable[..., list[Resource]], session: ProviderSession
+) -> None:
+    """Lead the one resource there is of a kind, with the tags above, through the rest of its life."""
+    (found,) = collect_kind(kind)
+    known = stored(found)
+    assert session.read(known) == found
+
+    session.update_tags(known, {"owner": "ops", "team": "a"}, ["env"])
+    tagged = session.read(known)
+    assert tagged is not None
+    assert tagged.tags == {"owner": "ops", "team": "a"}
+
+    session.delete(known)
+    assert session.read(known) is None
+    assert collect_kind(kind) == []
+    session.delete(known)  # what is gone already is no error
 
 
 @dataclass(frozen=True)
@@ -25,7 +62,7 @@ class Calls:
 
 @dataclass
 class Shelf:
-    """The records of one sort by name, all with the same tags."""
+    """The records of one sort by name, all with the tags above, which the server lists, tells and deletes."""
 
     synthetic: Synthetic
     calls: Calls
@@ -33,7 +70,10 @@ class Shelf:
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tags = {record[self.calls.arn]: dict(TAGS) for record in self.records.values()}
+        self.tags = {
+            record[self.calls.arn]: {tag["Key"]: tag["Value"] for tag in TAGS}
+            for record in self.records.values()
+        }
         self.synthetic.answer(SERVICE, self.calls.listed, self._list)
         if self.calls.described:
             self.synthetic.answer(SERVICE, self.calls.described, self._describe)
