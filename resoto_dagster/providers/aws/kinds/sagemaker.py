@@ -22,6 +22,11 @@ MISSING = (
 TAGGING = Tagging(upsert="add_tags", remove="delete_tags", params={"ResourceArn": "arn"})
 
 
+def listed(operation: str, items: str, absent: tuple[str, ...] = ()) -> Call:
+    """The list call, by the hundred; left to itself SageMaker lists ten at a time."""
+    return Call(operation=operation, items=items, page_size=100, absent=absent)
+
+
 def described(operation: str, *params: str) -> Detail:
     """The call that tells the rest of what is listed, by these of its members."""
     return Detail(operation=operation, params={name: name for name in params}, into="")
@@ -72,7 +77,7 @@ _DOMAIN = AwsKind(
     description="A place for a team's users, their notebooks and apps; deleting it leaves the file system "
     "of its users.",
     service="sagemaker",
-    api=Call(operation="list_domains", items="Domains"),
+    api=listed("list_domains", "Domains"),
     details=(described("describe_domain", "DomainId"), tags("DomainArn")),
     id="DomainId",
     name_path="DomainName",
@@ -120,7 +125,7 @@ _USER_PROFILE = AwsKind(
     name="aws_sagemaker_user_profile",
     description="A user of a domain; deleting it takes the user's files out of the user's reach.",
     service="sagemaker",
-    api=Call(operation="list_user_profiles", items="UserProfiles"),
+    api=listed("list_user_profiles", "UserProfiles"),
     details=(described("describe_user_profile", "DomainId", "UserProfileName"), tags("UserProfileArn")),
     id=Value(("DomainId", "UserProfileName"), "{}/{}".format),
     name_path="UserProfileName",
@@ -157,7 +162,7 @@ _APP = AwsKind(
     name="aws_sagemaker_app",
     description="A program, a notebook server mostly, that runs for a user or in a space of a domain.",
     service="sagemaker",
-    api=Call(operation="list_apps", items="Apps"),
+    api=listed("list_apps", "Apps"),
     details=(
         described("describe_app", "DomainId", "UserProfileName", "AppType", "AppName"),
         described("describe_app", "DomainId", "SpaceName", "AppType", "AppName"),
@@ -202,7 +207,7 @@ _IMAGE = AwsKind(
     description="A set of versions of a container image for the apps of a domain; deleting it leaves the "
     "containers' images.",
     service="sagemaker",
-    api=Call(operation="list_images", items="Images"),
+    api=listed("list_images", "Images"),
     details=(described("describe_image", "ImageName"), tags("ImageArn")),
     id="ImageName",
     name_path="ImageName",
@@ -223,7 +228,7 @@ _CODE_REPOSITORY = AwsKind(
     name="aws_sagemaker_code_repository",
     description="The address of a Git repository for notebooks; deleting it leaves the repository itself.",
     service="sagemaker",
-    api=Call(operation="list_code_repositories", items="CodeRepositorySummaryList"),
+    api=listed("list_code_repositories", "CodeRepositorySummaryList"),
     details=(tags("CodeRepositoryArn"),),
     id="CodeRepositoryName",
     name_path="CodeRepositoryName",
@@ -244,7 +249,7 @@ _NOTEBOOK = AwsKind(
     name="aws_sagemaker_notebook",
     description="A machine with a notebook server; deleting it deletes its volume with all files on it.",
     service="sagemaker",
-    api=Call(operation="list_notebook_instances", items="NotebookInstances"),
+    api=listed("list_notebook_instances", "NotebookInstances"),
     details=(described("describe_notebook_instance", "NotebookInstanceName"), tags("NotebookInstanceArn")),
     id="NotebookInstanceName",
     name_path="NotebookInstanceName",
@@ -289,7 +294,7 @@ _ALGORITHM = AwsKind(
     name="aws_sagemaker_algorithm",
     description="A container with a way to train models, to be used in training jobs.",
     service="sagemaker",
-    api=Call(operation="list_algorithms", items="AlgorithmSummaryList"),
+    api=listed("list_algorithms", "AlgorithmSummaryList"),
     details=(described("describe_algorithm", "AlgorithmName"), tags("AlgorithmArn")),
     id="AlgorithmName",
     name_path="AlgorithmName",
@@ -318,7 +323,7 @@ _MODEL = AwsKind(
     description="A trained model with the container that runs it; deleting it leaves the model's files.",
     bases=("ai_model",),
     service="sagemaker",
-    api=Call(operation="list_models", items="Models"),
+    api=listed("list_models", "Models"),
     details=(described("describe_model", "ModelName"), tags("ModelArn")),
     id="ModelName",
     name_path="ModelName",
@@ -351,7 +356,7 @@ _ENDPOINT = AwsKind(
     name="aws_sagemaker_endpoint",
     description="Machines that serve models; deleting it leaves its configuration and the models.",
     service="sagemaker",
-    api=Call(operation="list_endpoints", items="Endpoints"),
+    api=listed("list_endpoints", "Endpoints"),
     details=(described("describe_endpoint", "EndpointName"), tags("EndpointArn")),
     id="EndpointName",
     name_path="EndpointName",
@@ -389,7 +394,7 @@ _EXPERIMENT = AwsKind(
     name="aws_sagemaker_experiment",
     description="A series of trials whose results are compared.",
     service="sagemaker",
-    api=Call(operation="list_experiments", items="ExperimentSummaries"),
+    api=listed("list_experiments", "ExperimentSummaries"),
     details=(tags("ExperimentArn"),),
     id="ExperimentName",
     name_path="ExperimentName",
@@ -407,7 +412,7 @@ _TRIAL = AwsKind(
     name="aws_sagemaker_trial",
     description="One try of an experiment; deleting it leaves the record of its steps.",
     service="sagemaker",
-    api=Call(operation="list_trials", items="TrialSummaries"),
+    api=listed("list_trials", "TrialSummaries"),
     details=(described("describe_trial", "TrialName"), tags("TrialArn")),
     id="TrialName",
     name_path="TrialName",
@@ -443,7 +448,7 @@ _PROJECT = AwsKind(
     name="aws_sagemaker_project",
     description="What a template of machine learning has set up; deleting it deletes all of that.",
     service="sagemaker",
-    api=Call(operation="list_projects", items="ProjectSummaryList"),
+    api=listed("list_projects", "ProjectSummaryList"),
     details=(tags("ProjectArn"),),
     id="ProjectId",
     name_path="ProjectName",
@@ -463,7 +468,7 @@ _PIPELINE = AwsKind(
     description="Steps of machine learning that run one after another; deleting it deletes the record of "
     "all its runs.",
     service="sagemaker",
-    api=Call(operation="list_pipelines", items="PipelineSummaries"),
+    api=listed("list_pipelines", "PipelineSummaries"),
     details=(described("describe_pipeline", "PipelineName"), tags("PipelineArn")),
     id="PipelineName",
     name_path="PipelineName",
@@ -487,7 +492,7 @@ _ARTIFACT = AwsKind(
     description="The record of something that a step of machine learning took or made; deleting it leaves "
     "the thing itself.",
     service="sagemaker",
-    api=Call(operation="list_artifacts", items="ArtifactSummaries"),
+    api=listed("list_artifacts", "ArtifactSummaries"),
     details=(described("describe_artifact", "ArtifactArn"), tags("ArtifactArn")),
     id="ArtifactArn",
     name_path="ArtifactName",
@@ -528,7 +533,7 @@ _WORKTEAM = AwsKind(
     description="People who label data.",
     service="sagemaker",
     # There are regions where nobody labels data.
-    api=Call(operation="list_workteams", items="Workteams", absent=("UnknownOperationException",)),
+    api=listed("list_workteams", "Workteams", absent=("UnknownOperationException",)),
     details=(tags("WorkteamArn"),),
     id="WorkteamName",
     name_path="WorkteamName",

@@ -7,8 +7,8 @@ one that has not ended keeps its role, its network and the like from going.
 from collections.abc import Mapping
 from typing import Any
 
-from resoto_dagster.providers.aws.declaration import AwsKind, Call, HeldBack, Link, Step, Value
-from resoto_dagster.providers.aws.kinds.sagemaker import MISSING, TAGGING, buckets, described, tags
+from resoto_dagster.providers.aws.declaration import AwsKind, HeldBack, Link, Step, Value
+from resoto_dagster.providers.aws.kinds.sagemaker import MISSING, TAGGING, buckets, described, listed, tags
 
 _STATUS = {
     "pending": "pending",
@@ -76,7 +76,7 @@ _AUTO_ML_JOB = AwsKind(
     description="A search for the model that suits some data best, out of many that it trains.",
     bases=("ai_job",),
     service="sagemaker",
-    api=Call(operation="list_auto_ml_jobs", items="AutoMLJobSummaries"),
+    api=listed("list_auto_ml_jobs", "AutoMLJobSummaries"),
     # The first version of the call refuses jobs that were made with the second.
     details=(described("describe_auto_ml_job_v2", "AutoMLJobName"), tags("AutoMLJobArn")),
     id="AutoMLJobName",
@@ -115,7 +115,7 @@ _COMPILATION_JOB = AwsKind(
     "made.",
     bases=("ai_job",),
     service="sagemaker",
-    api=Call(operation="list_compilation_jobs", items="CompilationJobSummaries"),
+    api=listed("list_compilation_jobs", "CompilationJobSummaries"),
     details=(described("describe_compilation_job", "CompilationJobName"), tags("CompilationJobArn")),
     id="CompilationJobName",
     name_path="CompilationJobName",
@@ -147,7 +147,7 @@ _TUNING_JOB = AwsKind(
     description="Training jobs in search of the best parameters; deleting it leaves those jobs.",
     bases=("ai_job",),
     service="sagemaker",
-    api=Call(operation="list_hyper_parameter_tuning_jobs", items="HyperParameterTuningJobSummaries"),
+    api=listed("list_hyper_parameter_tuning_jobs", "HyperParameterTuningJobSummaries"),
     details=(
         described("describe_hyper_parameter_tuning_job", "HyperParameterTuningJobName"),
         tags("HyperParameterTuningJobArn"),
@@ -205,7 +205,7 @@ _INFERENCE_RECOMMENDATIONS_JOB = AwsKind(
     description="A trial of a model on several types of machines, to recommend one.",
     bases=("ai_job",),
     service="sagemaker",
-    api=Call(operation="list_inference_recommendations_jobs", items="InferenceRecommendationsJobs"),
+    api=listed("list_inference_recommendations_jobs", "InferenceRecommendationsJobs"),
     details=(described("describe_inference_recommendations_job", "JobName"), tags("JobArn")),
     id="JobName",
     name_path="JobName",
@@ -241,7 +241,7 @@ _LABELING_JOB = AwsKind(
     description="Data that people, and a model that learns from them, put labels on.",
     bases=("ai_job",),
     service="sagemaker",
-    api=Call(operation="list_labeling_jobs", items="LabelingJobSummaryList"),
+    api=listed("list_labeling_jobs", "LabelingJobSummaryList"),
     details=(described("describe_labeling_job", "LabelingJobName"),),
     id="LabelingJobName",
     name_path="LabelingJobName",
@@ -290,7 +290,7 @@ _PROCESSING_JOB = AwsKind(
     description="A program that prepares data or judges a model; deleting it leaves what it made.",
     bases=("ai_job",),
     service="sagemaker",
-    api=Call(operation="list_processing_jobs", items="ProcessingJobSummaries"),
+    api=listed("list_processing_jobs", "ProcessingJobSummaries"),
     details=(described("describe_processing_job", "ProcessingJobName"), tags("ProcessingJobArn")),
     id="ProcessingJobName",
     name_path="ProcessingJobName",
@@ -345,7 +345,7 @@ _TRAINING_JOB = AwsKind(
     description="The training of a model; deleting it leaves the model that was made.",
     bases=("ai_job",),
     service="sagemaker",
-    api=Call(operation="list_training_jobs", items="TrainingJobSummaries"),
+    api=listed("list_training_jobs", "TrainingJobSummaries"),
     details=(described("describe_training_job", "TrainingJobName"), tags("TrainingJobArn")),
     id="TrainingJobName",
     name_path="TrainingJobName",
@@ -400,7 +400,7 @@ _TRANSFORM_JOB = AwsKind(
     description="The use of a model on a whole set of data at once.",
     bases=("ai_job",),
     service="sagemaker",
-    api=Call(operation="list_transform_jobs", items="TransformJobSummaries"),
+    api=listed("list_transform_jobs", "TransformJobSummaries"),
     details=(described("describe_transform_job", "TransformJobName"), tags("TransformJobArn")),
     id="TransformJobName",
     name_path="TransformJobName",
