@@ -4,6 +4,9 @@ Paths name places in an API answer in the answer's own spelling: `State.Name`, `
 (all elements of a list, flattened). In deletions, tag calls and `read` they name places in the resource's
 `reported` (`id`, `arn`, `group_vpc_id`), since that is what is known then. A call one of whose params is
 not there is not made.
+
+An error code may be followed by words of the message, `ValidationException: Could not find`, where a service
+has one code for many things.
 """
 
 from collections.abc import Callable, Mapping
@@ -134,6 +137,10 @@ class Step:
     an object of these members an item. Dotted params (`Delete.Objects`) lead into a structure.
     `absent` are the error codes by which the API says that there is nothing to do for this step; the next
     step follows. `errors` is the path at which an answer lists what was refused though the call succeeded.
+    `until` is the waiter of botocore after which the next step may follow, asked with the same params: what
+    has to stop before it can be deleted takes its time.
+    Of several steps with the last one's operation, for resources that are told apart by different params, one
+    has to find its params.
     """
 
     operation: str
@@ -143,6 +150,7 @@ class Step:
     batch: int = 1
     absent: tuple[str, ...] = ()
     errors: str | None = None
+    until: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +205,8 @@ class AwsKind(Kind):
     `{id}`, `{name}` and names of properties where the API does not answer an ARN. If it answers some, they
     are the property `arn` and the text makes those of the others.
     Times are ISO 8601 or seconds since 1970 where AWS answers them as text.
+    `secret` are the paths of maps of which the keys alone are kept, since their values often are passwords
+    (the environment of a container).
     A kind that is not `regional` belongs to its account as a whole. The `global_api` lists what of a regional
     kind does so, too, in the partition's home region (firewalls of CloudFront). With a `region_path` each
     resource lies in the region that is found there, and details are asked for in it.
@@ -222,12 +232,13 @@ class AwsKind(Kind):
     global_api: Call | None = None
     properties: Mapping[str, str | Value] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()
     details: tuple[Detail, ...] = ()
     region_path: str | Value | None = None
     links: tuple[Link, ...] = ()
     read: Mapping[str, str | list[str] | Value] | None = None
     missing: tuple[str, ...] = ()
-    gone: tuple[str, tuple[str, ...]] | None = None
+    gone: tuple[str, tuple[Any, ...]] | None = None
     delete: tuple[Step, ...] = ()
     tagging: Tagging | None = None
     held_back: tuple[HeldBack, ...] = ()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from botocore import xform_name
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 from botocore.session import Session
 
@@ -87,6 +88,9 @@ def _items(kind: AwsKind) -> Iterator[str]:
             member_at(members, path)
     yield from (f"{path} is no time" for path in times if not _is_time(member_at(members, path)))
     yield from (f"there is no {name} to drop" for name in kind.drop if name not in members)
+    yield from (
+        f"{path} is no map" for path in kind.secret if not isinstance(member_at(members, path), MapShape)
+    )
 
 
 def _bases(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:
@@ -181,6 +185,9 @@ def _step(kind: AwsKind, step: Step, members: Mapping[str, Shape]) -> Iterator[s
             yield from _unreported(kind, path, members)
     if step.errors:
         shape_at(operation.output_shape, step.errors)
+    waiters = MODELS.get_waiter_model(kind.service).waiter_names if step.until else ()
+    if step.until and step.until not in map(xform_name, waiters):
+        yield f"botocore has no waiter {step.until}"
 
 
 def _tagging(kind: AwsKind, tagging: Tagging, members: Mapping[str, Shape]) -> Iterator[str]:
@@ -239,7 +246,7 @@ def _params(operation: OperationModel, given: set[str]) -> Iterator[str]:
         return
     for name in given:
         shape_at(operation.input_shape, name)
-    top = {name.partition(".")[0] for name in given}
+    top = {name.partition(".")[0] for name in given} | set(operation.idempotent_members)
     yield from (f"needs {name}" for name in operation.input_shape.required_members if name not in top)
 
 

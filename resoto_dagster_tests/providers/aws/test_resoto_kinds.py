@@ -21,8 +21,20 @@ RESOTO = {row["kind"]: row for row in csv.DictReader(_FILE.open())}
 OTHERWISE: Mapping[tuple[str, str], str] = {
     ("aws_ssm_resource_compliance", "title"): "patches have titles; compliance_details holds them",
     ("aws_bedrock_agent_flow_version", "taggable"): "its ARN is that of the flow, which alone has tags",
-    ("aws_ec2_instance_type", "memory_info"): "instance_memory holds it, in the unit of the base kind",
     ("aws_lambda_function", "aws_apigateway_rest_api"): "it is the API's resources that call functions",
+    ("aws_beanstalk_environment", "aws_beanstalk_application"): (
+        "AWS keeps an application that has an environment, so that the environment goes first"
+    ),
+    ("aws_ec2_instance_type", "memory_info"): "instance_memory holds it, in the unit of the base kind",
+    ("aws_sagemaker_app", "aws_sagemaker_user_profile"): (
+        "AWS keeps a user profile that has an app, so that the app goes first"
+    ),
+    ("aws_sagemaker_domain", "aws_sagemaker_code_repository"): (
+        "a domain names repositories by their address alone, and no edge is found by that"
+    ),
+    ("aws_sagemaker_user_profile", "aws_sagemaker_domain"): (
+        "AWS keeps a domain that has a user profile, so that the user profile goes first"
+    ),
 }
 """What is not as in Resoto, by kind and what of it, with the reason."""
 
