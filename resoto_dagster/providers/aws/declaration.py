@@ -4,6 +4,9 @@ Paths name places in an API answer in the answer's own spelling: `State.Name`, `
 (all elements of a list, flattened). In deletions, tag calls and `read` they name places in the resource's
 `reported` (`id`, `arn`, `group_vpc_id`), since that is what is known then. A call one of whose params is
 not there is not made.
+
+An error code may be followed by words of the message, `ValidationException: Could not find`, where a service
+has one code for many things.
 """
 
 from collections.abc import Callable, Mapping

@@ -28,14 +28,14 @@ def delete(kind: AwsKind, resource: StoredResource, account: Account) -> tuple[s
         try:
             every_params = list(_params(kind, step, client, resource))
         except ApiError as error:
-            if error.code not in nothing_to_do:
+            if not error.is_one_of(nothing_to_do):
                 raise
             continue
         for params in every_params:
             try:
                 answer = client.call(step.operation, params)
             except ApiError as error:
-                if error.code not in nothing_to_do:
+                if not error.is_one_of(nothing_to_do):
                     raise
             else:
                 ids.append(request_id(answer))

@@ -45,7 +45,7 @@ def _one_by_one(kind: AwsKind, detail: Detail) -> AddDetail:
             try:
                 answer = _answer(client, detail, params)
             except ApiError as error:
-                if error.code not in kind.missing:
+                if not error.is_one_of(kind.missing):
                     raise
                 vanished.add(index)  # deleted after it was listed
             else:
@@ -146,7 +146,7 @@ def _answer(client: ServiceClient, detail: Detail, params: dict[str, Any]) -> An
         for page in client.pages(detail.operation, params):
             whole = _joined(whole, result(page))
     except ApiError as error:
-        if error.code not in detail.absent:
+        if not error.is_one_of(detail.absent):
             raise
         return None
     return whole

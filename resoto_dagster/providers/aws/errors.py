@@ -1,5 +1,7 @@
 """What AWS and botocore report, as one line that names the call and holds no secret."""
 
+from collections.abc import Iterable
+
 from botocore.exceptions import BotoCoreError, ClientError
 
 from resoto_dagster.providers.aws.permissions import iam_action
@@ -23,9 +25,18 @@ _LONGEST = 300
 class ApiError(ProviderError):
     """A call that failed; `code` is AWS's error code, or the name of botocore's exception."""
 
-    def __init__(self, code: str, text: str) -> None:
+    def __init__(self, code: str, text: str, message: str = "") -> None:
         super().__init__(text)
         self.code = code
+        self.message = message
+
+    def is_one_of(self, codes: Iterable[str]) -> bool:
+        """Whether it has one of the codes; of `CODE: words` its message must hold the words, too."""
+        for declared in codes:
+            code, _, words = declared.partition(": ")
+            if code == self.code and words in self.message:
+                return True
+        return False
 
 
 def api_error(error: ClientError | BotoCoreError, signing_name: str, operation: str) -> ApiError:
@@ -40,7 +51,7 @@ def api_error(error: ClientError | BotoCoreError, signing_name: str, operation: 
     action = iam_action(signing_name, operation)
     if code in DENIED:
         return ApiError(code, f"{code}: {action}")
-    return ApiError(code, f"{code}: {action}: {one_line(message)}".removesuffix(": "))
+    return ApiError(code, f"{code}: {action}: {one_line(message)}".removesuffix(": "), message)
 
 
 def one_line(text: str) -> str:

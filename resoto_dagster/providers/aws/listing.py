@@ -76,7 +76,7 @@ class Listing:
         try:
             return self._read(client, params, page_size)
         except ApiError as error:
-            if error.code in self._missing:
+            if error.is_one_of(self._missing):
                 return []
             raise
 
@@ -85,7 +85,7 @@ class Listing:
         try:
             items = [item for page in pages for item in self._items(page)]
         except ApiError as error:
-            if error.code in self._call.absent:
+            if error.is_one_of(self._call.absent):
                 return []
             raise
         split = self._call.split
