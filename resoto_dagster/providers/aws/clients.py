@@ -92,6 +92,15 @@ class ServiceClient:
             answer = self.call(operation, {**params, **token})
             yield answer
 
+    def wait(self, waiter: str, operation: str, params: Mapping[str, Any]) -> None:
+        """Wait until what an operation began has come to its end. Raises ApiError."""
+        with loading:
+            waiting = self._client.get_waiter(waiter)
+        try:
+            waiting.wait(**params)
+        except BotoCoreError as error:
+            raise self._failure(error, operation) from None
+
     def _paginator(self, operation: str) -> "Paginator[Any] | None":
         if operation not in self._paginators:
             with loading:

@@ -133,6 +133,10 @@ class Step:
     an object of these members an item. Dotted params (`Delete.Objects`) lead into a structure.
     `absent` are the error codes by which the API says that there is nothing to do for this step; the next
     step follows. `errors` is the path at which an answer lists what was refused though the call succeeded.
+    `until` is the waiter of botocore after which the next step may follow, asked with the same params: what
+    has to stop before it can be deleted takes its time.
+    Of several steps with the last one's operation, for resources that are told apart by different params, one
+    has to find its params.
     """
 
     operation: str
@@ -142,6 +146,7 @@ class Step:
     batch: int = 1
     absent: tuple[str, ...] = ()
     errors: str | None = None
+    until: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,15 +23,17 @@ def delete(kind: AwsKind, resource: StoredResource, account: Account) -> tuple[s
     """
     client = account.client(kind.service, resource.scope.region)
     ids: list[str] = []
+    asked: set[str] = set()
     for step in kind.delete:
         nothing_to_do = {*kind.missing, *step.absent}
         try:
-            every_params = list(_params(kind, step, client, resource))
+            every_params = list(_params(step, client, resource))
         except ApiError as error:
             if not error.is_one_of(nothing_to_do):
                 raise
             continue
         for params in every_params:
+            asked.add(step.operation)
             try:
                 answer = client.call(step.operation, params)
             except ApiError as error:
@@ -40,6 +42,11 @@ def delete(kind: AwsKind, resource: StoredResource, account: Account) -> tuple[s
             else:
                 ids.append(request_id(answer))
                 _raise_refused(step, answer)
+                if step.until:
+                    client.wait(step.until, step.operation, params)
+    last = kind.delete[-1]
+    if last.each is None and last.operation not in asked:
+        raise ProviderError(f"{last.operation}: not all of {dict(last.params)} is known of {resource}")
     return tuple(ids)
 
 
@@ -51,15 +58,13 @@ def held_back(kind: AwsKind, resource: StoredResource) -> HeldBack | None:
     return None
 
 
-def _params(kind: AwsKind, step: Step, client: ServiceClient, resource: StoredResource) -> Params:
+def _params(step: Step, client: ServiceClient, resource: StoredResource) -> Params:
     """The params of every call of a step; all before the first, since the calls change what is listed."""
     reported = resource.reported
     if step.each is None:
         params = compile_params(step.params, step.const)(reported)
         if params is not None:
             yield params
-        elif step is kind.delete[-1]:
-            raise ProviderError(f"{step.operation}: not all of {dict(step.params)} is known of {resource}")
         return
     sources = [{**reported, "item": item} for item in _listed(step.each, client, reported)]
     if step.batch > 1:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from string import Formatter
 from typing import Any
 
+from botocore import xform_name
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 from botocore.session import Session
 
@@ -182,6 +183,9 @@ def _step(kind: AwsKind, step: Step, members: Mapping[str, Shape]) -> Iterator[s
             yield from _unreported(kind, path, members)
     if step.errors:
         shape_at(operation.output_shape, step.errors)
+    waiters = MODELS.get_waiter_model(kind.service).waiter_names if step.until else ()
+    if step.until and step.until not in map(xform_name, waiters):
+        yield f"botocore has no waiter {step.until}"
 
 
 def _tagging(kind: AwsKind, tagging: Tagging, members: Mapping[str, Shape]) -> Iterator[str]:
@@ -238,7 +242,7 @@ def _params(operation: OperationModel, given: set[str]) -> Iterator[str]:
         return
     for name in given:
         shape_at(operation.input_shape, name)
-    top = {name.partition(".")[0] for name in given}
+    top = {name.partition(".")[0] for name in given} | set(operation.idempotent_members)
     yield from (f"needs {name}" for name in operation.input_shape.required_members if name not in top)
 
 

@@ -63,6 +63,10 @@ def test_declaration_holds(name: str) -> None:
             "volume is not reported",
         ),
         (
+            {"delete": (Step(operation="delete_volume", params={"VolumeId": "id"}, until="volume_gone"),)},
+            "botocore has no waiter volume_gone",
+        ),
+        (
             {"delete": (Step(operation="remove_volume", params={"VolumeId": "id"}),)},
             "no operation remove_volume",
         ),

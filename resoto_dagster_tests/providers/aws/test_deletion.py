@@ -1,0 +1,98 @@
+"""How the steps of a deletion follow each other."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from resoto_dagster.model.resource import Resource
+from resoto_dagster.providers.aws.accounts import Account
+from resoto_dagster.providers.aws.declaration import AwsKind, Call, Step
+from resoto_dagster.providers.aws.deletion import delete
+from resoto_dagster.providers.aws.settings import AccountSettings
+from resoto_dagster.providers.base import ProviderError
+from resoto_dagster_tests.providers.aws.harness import REGION, stored
+
+NAME = {"NotebookInstanceName": "id"}
+STOP = Step(
+    operation="stop_notebook_instance",
+    params=NAME,
+    absent=("ValidationException: not in",),
+    until="notebook_instance_stopped",
+)
+NOTEBOOK = AwsKind(
+    name="aws_sagemaker_notebook",
+    description="A notebook.",
+    service="sagemaker",
+    api=Call(operation="list_notebook_instances", items="NotebookInstances"),
+    id="NotebookInstanceName",
+    prefix="notebook",
+    delete=(STOP, Step(operation="delete_notebook_instance", params=NAME)),
+)
+
+
+def _delete(kind: AwsKind, **properties: Any) -> None:
+    account = Account(AccountSettings(), None, [REGION])
+    delete(kind, stored(Resource(kind=kind.name, id="n", name="n", region=REGION, **properties)), account)
+
+
+def test_it_goes_on_when_what_was_stopped_has_stopped(synthetic):
+    synthetic.answer("sagemaker", "StopNotebookInstance", {})
+    synthetic.answer("sagemaker", "DescribeNotebookInstance", {"NotebookInstanceStatus": "Stopped"})
+    synthetic.answer("sagemaker", "DeleteNotebookInstance", {})
+
+    _delete(NOTEBOOK)
+
+    asked = [call.operation for call in synthetic.calls if call.service == "sagemaker"]
+    assert asked == [
+        "StopNotebookInstance",
+        "DescribeNotebookInstance",
+        "DeleteNotebookInstance",
+    ]
+
+
+def test_what_does_not_stop_is_not_deleted(synthetic):
+    synthetic.answer("sagemaker", "StopNotebookInstance", {})
+    synthetic.answer("sagemaker", "DescribeNotebookInstance", {"NotebookInstanceStatus": "Failed"})
+
+    with pytest.raises(ProviderError, match="WaiterError: sagemaker:StopNotebookInstance"):
+        _delete(NOTEBOOK)
+
+    assert synthetic.asked("sagemaker", "DeleteNotebookInstance") == []
+
+
+def test_nothing_is_waited_for_where_there_is_nothing_to_stop(synthetic):
+    synthetic.refuse(
+        "sagemaker",
+        "StopNotebookInstance",
+        "ValidationException",
+        message="Status (Failed) not in ([InService])",
+    )
+    synthetic.answer("sagemaker", "DeleteNotebookInstance", {})
+
+    _delete(NOTEBOOK)
+
+    assert synthetic.asked("sagemaker", "DeleteNotebookInstance") == [{"NotebookInstanceName": "n"}]
+
+
+def test_what_the_deletion_asks_must_be_known(synthetic):
+    app = {"DomainId": "domain", "AppType": "type", "AppName": "id"}
+    kind = replace(
+        NOTEBOOK,
+        delete=(
+            Step(operation="delete_app", params={**app, "UserProfileName": "user"}),
+            Step(operation="delete_app", params={**app, "SpaceName": "space"}),
+        ),
+    )
+    synthetic.answer("sagemaker", "DeleteApp", {})
+    told = {"DomainId": "d", "AppType": "t", "AppName": "n"}
+
+    _delete(kind, properties={"domain": "d", "type": "t", "user": "u"})
+    _delete(kind, properties={"domain": "d", "type": "t", "space": "s"})
+    with pytest.raises(ProviderError, match=r"delete_app: not all of .* is known of"):
+        _delete(kind, properties={"domain": "d", "type": "t"})
+
+    assert synthetic.asked("sagemaker", "DeleteApp") == [
+        {**told, "UserProfileName": "u"},
+        {**told, "SpaceName": "s"},
+    ]
