@@ -130,7 +130,8 @@ class Step:
     With `each`, the call is made for every item of that list call (its params are paths into `reported`
     too), and params that start with `item.` are paths into the item. An item that lacks one of them is
     passed over. With a `batch` one call takes that many items: a param that is a mapping becomes a list with
-    an object of these members an item. Dotted params (`Delete.Objects`) lead into a structure.
+    an object of these members an item. Dotted params (`Delete.Objects`) lead into a structure; `const` are
+    params that are passed as they are, also into a structure that a param has found.
     `absent` are the error codes by which the API says that there is nothing to do for this step; the next
     step follows. `errors` is the path at which an answer lists what was refused though the call succeeded.
     `until` is the waiter of botocore after which the next step may follow, asked with the same params: what

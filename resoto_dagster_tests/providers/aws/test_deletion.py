@@ -96,3 +96,29 @@ def test_what_the_deletion_asks_must_be_known(synthetic):
         {**told, "UserProfileName": "u"},
         {**told, "SpaceName": "s"},
     ]
+
+
+def test_a_constant_changes_what_was_found(synthetic):
+    kind = replace(
+        NOTEBOOK,
+        service="cloudfront",
+        delete=(
+            Step(
+                operation="update_public_key",
+                each=Call(operation="get_public_key_config", items="", params={"Id": "id"}),
+                params={"Id": "id", "IfMatch": "item.ETag", "PublicKeyConfig": "item.PublicKeyConfig"},
+                const={"PublicKeyConfig.Comment": "off"},
+            ),
+            Step(operation="delete_public_key", params={"Id": "id"}),
+        ),
+    )
+    config = {"CallerReference": "c", "Name": "n", "EncodedKey": "k", "Comment": "on"}
+    synthetic.answer("cloudfront", "GetPublicKeyConfig", {"ETag": "e", "PublicKeyConfig": config})
+    synthetic.answer("cloudfront", "UpdatePublicKey", {})
+    synthetic.answer("cloudfront", "DeletePublicKey", {})
+
+    _delete(kind)
+
+    (asked,) = synthetic.asked("cloudfront", "UpdatePublicKey")
+    assert (asked["Id"], asked["IfMatch"]) == ("n", "e")
+    assert asked["PublicKeyConfig"] == config | {"Comment": "off"}
