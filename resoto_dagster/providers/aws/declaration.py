@@ -208,7 +208,8 @@ class AwsKind(Kind):
     resource lies in the region that is found there, and details are asked for in it.
     `read` narrows the list call to one resource; `missing` are the error codes that say it is gone;
     without `read` the whole list is read. `gone` are the values at a path by which the API reports what is
-    deleted already; those are not collected. A kind that `takes_along` has AWS delete all that its resources
+    deleted already; those are not collected. None is among them where a describe call leaves out what went
+    since it was listed. A kind that `takes_along` has AWS delete all that its resources
     lead to with them, or what is of the kinds named there. `changing` are properties that change by
     themselves, or when a dependant goes: no reason to keep what was planned. `volatile` are those that change
     all the time: they are no change of the resource at all.
@@ -234,7 +235,7 @@ class AwsKind(Kind):
     links: tuple[Link, ...] = ()
     read: Mapping[str, str | list[str]] | None = None
     missing: tuple[str, ...] = ()
-    gone: tuple[str, tuple[str, ...]] | None = None
+    gone: tuple[str, tuple[str | None, ...]] | None = None
     delete: tuple[Step, ...] = ()
     tagging: Tagging | None = None
     held_back: tuple[HeldBack, ...] = ()
