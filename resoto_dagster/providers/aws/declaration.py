@@ -202,7 +202,7 @@ class AwsKind(Kind):
     `{id}`, `{name}` and names of properties where the API does not answer an ARN.
     `secret` are the paths of maps of which the keys alone are kept, since their values often are passwords
     (the environment of a container), and of texts that are not kept at all.
-    Times are ISO 8601 or seconds since 1970 where AWS answers them as text.
+    Times are ISO 8601 or seconds since 1970 where AWS answers them as text, milliseconds where as numbers.
     A kind that is not `regional` belongs to its account as a whole. The `global_api` lists what of a regional
     kind does so, too, in the partition's home region (firewalls of CloudFront). With a `region_path` each
     resource lies in the region that is found there, and details are asked for in it.

@@ -191,6 +191,8 @@ def _moment(path: str | None) -> Callable[[Any], datetime | None]:
             value = (
                 datetime.fromtimestamp(int(value), UTC) if value.isdigit() else datetime.fromisoformat(value)
             )
+        if isinstance(value, int):
+            value = datetime.fromtimestamp(value / 1000, UTC)
         if value is None:
             return None
         aware: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -311,4 +311,4 @@ def _structure(shape: Shape) -> Mapping[str, Shape]:
 
 
 def _is_time(shape: Shape) -> bool:
-    return shape.type_name in ("timestamp", "string")
+    return shape.type_name in ("timestamp", "string", "long")

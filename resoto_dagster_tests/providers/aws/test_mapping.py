@@ -107,6 +107,18 @@ def test_a_map_whose_keys_are_known_has_no_others() -> None:
         shape_at(attributes, "QueueARN")
 
 
+def test_a_time_that_aws_answers_as_a_number_is_in_milliseconds() -> None:
+    kind = replace(
+        FUNCTION,
+        service="logs",
+        api=Call(operation="describe_log_groups", items="logGroups"),
+        id="logGroupName",
+        ctime="creationTime",
+    )
+    found = mapped(kind, {"logGroupName": "g", "creationTime": 1714552200250})
+    assert found.ctime == MOMENT + timedelta(milliseconds=250)
+
+
 def test_keys_of_maps_are_data() -> None:
     found = mapped(FUNCTION, {"FunctionName": "f", "Environment": {"Variables": {"DbHost": "a", "X_Y": "b"}}})
     assert found.properties == {"function_environment": {"variables": {"DbHost": "a", "X_Y": "b"}}}
