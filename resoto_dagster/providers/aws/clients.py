@@ -88,7 +88,7 @@ class ServiceClient:
         """The pages of a method that answers tokens though botocore knows no paginator for it."""
         answer = self.call(operation, params)
         yield answer
-        while token := {name: answer[name] for name in _TOKENS if answer.get(name)}:
+        while token := _token(answer):
             answer = self.call(operation, {**params, **token})
             yield answer
 
@@ -147,6 +147,15 @@ def request_id(answer: Mapping[str, Any]) -> str:
     """The id by which AWS knows the request, as its own logs name it."""
     found: str = answer["ResponseMetadata"].get("RequestId", "")
     return found
+
+
+def _token(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The params that ask for the page after this one; CloudFront names it beside the items."""
+    token = {name: answer[name] for name in _TOKENS if answer.get(name)}
+    for part in answer.values():
+        if isinstance(part, dict) and part.get("NextMarker"):
+            token["Marker"] = part["NextMarker"]
+    return token
 
 
 def _timestamp(value: Any) -> datetime:

@@ -255,7 +255,7 @@ def _pagination(operation: OperationModel, page_size: int | None) -> Iterator[st
         output, taken = (
             set(shape.members if shape else ()) for shape in (operation.output_shape, operation.input_shape)
         )
-        if output & (_TOKENS | _FOLLOWED - taken):
+        if output & (_TOKENS | _FOLLOWED - taken) or (_marked(operation) and "Marker" not in taken):
             yield "answers in pages, and botocore knows no paginator for it"
         if page_size:
             yield "has no pages, but a page_size"
@@ -264,6 +264,13 @@ def _pagination(operation: OperationModel, page_size: int | None) -> Iterator[st
         limit = operation.input_shape.members[config["limit_key"]].metadata
         if not limit.get("min", 1) <= page_size <= limit.get("max", page_size):
             yield f"a page can't hold {page_size}"
+
+
+def _marked(operation: OperationModel) -> bool:
+    """Whether the marker of the next page stands beside the items."""
+    output: Any = operation.output_shape
+    parts = output.members.values() if output else ()
+    return any(isinstance(part, StructureShape) and "NextMarker" in part.members for part in parts)
 
 
 def _unreported(kind: AwsKind, source: Any, members: Mapping[str, Shape]) -> Iterator[str]:
