@@ -107,6 +107,44 @@ def test_a_map_whose_keys_are_known_has_no_others() -> None:
         shape_at(attributes, "QueueARN")
 
 
+def test_of_a_list_with_its_length_the_list_is_kept() -> None:
+    kind = replace(
+        FUNCTION,
+        service="cloudfront",
+        api=Call(operation="get_distribution", items="Distribution"),
+        id="Id",
+    )
+    behavior = {
+        "AllowedMethods": {
+            "Quantity": 2,
+            "Items": ["HEAD", "GET"],
+            "CachedMethods": {"Quantity": 1, "Items": ["GET"]},
+        },
+        "TrustedSigners": {"Quantity": 0, "Enabled": False},
+        "FunctionAssociations": {"Quantity": 1, "Items": [{"FunctionARN": "arn", "EventType": "e"}]},
+    }
+    signers = {"Enabled": True, "Quantity": 1, "Items": [{"KeyPairIds": {"Quantity": 1, "Items": ["k"]}}]}
+    config = {"Aliases": {"Quantity": 0}, "DefaultCacheBehavior": behavior}
+    item = {"Id": "d", "ActiveTrustedSigners": signers, "DistributionConfig": config}
+    assert mapped(kind, item).properties == {
+        "function_active_trusted_signers": {
+            "enabled": True,
+            "quantity": 1,
+            "items": [{"key_pair_ids": ["k"]}],
+        },
+        "function_distribution_config": {
+            "aliases": [],
+            "default_cache_behavior": {
+                "allowed_methods": ["HEAD", "GET"],
+                "allowed_methods_cached_methods": ["GET"],
+                "trusted_signers": [],
+                "trusted_signers_enabled": False,
+                "function_associations": [{"function_arn": "arn", "event_type": "e"}],
+            },
+        },
+    }
+
+
 def test_a_time_that_aws_answers_as_a_number_is_in_milliseconds() -> None:
     kind = replace(
         FUNCTION,
