@@ -27,6 +27,7 @@ _FOLLOWED = {"NextToken", "nextToken", "NextMarker"}
 """Tokens that need no paginator, if the call takes what its answer gives."""
 
 _NOT_TOLD = {
+    "aws_cloudfront_function": {"memory_size"},
     "aws_elb": {"public_ip_address"},
     "instance_type": {"ondemand_cost", "reservations"},
     "quota": {"quota", "usage", "quota_type"},
