@@ -19,6 +19,9 @@ _FILE = Path(__file__).with_name("resoto_kinds.csv")
 RESOTO = {row["kind"]: row for row in csv.DictReader(_FILE.open())}
 
 OTHERWISE: Mapping[tuple[str, str], str] = {
+    ("aws_cloudwatch_metric_filter", "aws_cloudwatch_log_group"): (
+        "a filter needs no deletion of its group to go, and goes along with it"
+    ),
     ("aws_ec2_instance_type", "memory_info"): "instance_memory holds it, in the unit of the base kind",
 }
 """What is not as in Resoto, by kind and what of it, with the reason."""
