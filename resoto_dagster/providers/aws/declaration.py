@@ -66,7 +66,8 @@ class Detail:
     where more than a path decides whether and what to ask.
     With a `batch` one call asks for that many items (the list param then holds each item's value once, the
     other params are the same for all of them), and
-    `match` says which path of an answer's element equals which path of the item: `(answer, item)`.
+    `match` says which path of an answer's element equals which path of the item: `(answer, item)`. With
+    `or_gone`, an item of which the answers say nothing went since it was listed.
     `each` is the path of a list in the item, filled by an earlier detail: the call is made for each of its
     elements, `params` are then paths into the element, and the results, lists all, are joined to one.
     With `everywhere` the answer of a batch holds for all accounts and regions, so that each value is asked
@@ -81,6 +82,7 @@ class Detail:
     result: str | None = None
     batch: int = 1
     match: tuple[str, str] | None = None
+    or_gone: bool = False
     everywhere: bool = False
     each: str | None = None
     absent: tuple[str, ...] = ()
@@ -208,8 +210,7 @@ class AwsKind(Kind):
     resource lies in the region that is found there, and details are asked for in it.
     `read` narrows the list call to one resource; `missing` are the error codes that say it is gone;
     without `read` the whole list is read. `gone` are the values at a path by which the API reports what is
-    deleted already; those are not collected. None is among them where a describe call leaves out what went
-    since it was listed. A kind that `takes_along` has AWS delete all that its resources
+    deleted already; those are not collected. A kind that `takes_along` has AWS delete all that its resources
     lead to with them, or what is of the kinds named there. `changing` are properties that change by
     themselves, or when a dependant goes: no reason to keep what was planned. `volatile` are those that change
     all the time: they are no change of the resource at all.
@@ -235,7 +236,7 @@ class AwsKind(Kind):
     links: tuple[Link, ...] = ()
     read: Mapping[str, str | list[str]] | None = None
     missing: tuple[str, ...] = ()
-    gone: tuple[str, tuple[str | None, ...]] | None = None
+    gone: tuple[str, tuple[str, ...]] | None = None
     delete: tuple[Step, ...] = ()
     tagging: Tagging | None = None
     held_back: tuple[HeldBack, ...] = ()

@@ -118,7 +118,7 @@ def _batched(kind: AwsKind, detail: Detail) -> AddDetail:
             element = found.get(item_key(item))
             if element is not None:
                 store(item, element)
-        return items
+        return [item for item in items if item_key(item) in found] if detail.or_gone else items
 
     return add
 

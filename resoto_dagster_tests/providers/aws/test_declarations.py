@@ -67,6 +67,10 @@ def test_declaration_holds(name: str) -> None:
             "botocore has no waiter volume_gone",
         ),
         (
+            {"details": (Detail(operation="describe_tags", params={}, into="T", or_gone=True),)},
+            "only the answer of a batch leaves out what is gone",
+        ),
+        (
             {"delete": (Step(operation="remove_volume", params={"VolumeId": "id"}),)},
             "no operation remove_volume",
         ),

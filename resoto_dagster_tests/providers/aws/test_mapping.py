@@ -266,13 +266,6 @@ def test_what_is_gone_is_no_resource() -> None:
     assert make({"VolumeId": "vol-1"}, PLACE) is not None
 
 
-def test_what_is_described_no_more_is_no_resource() -> None:
-    kind = replace(VOLUME, gone=("State", ("deleted", None)))
-    make = compile_mapper(kind, item_members(MODELS, kind))
-    assert make({"VolumeId": "vol-1"}, PLACE) is None
-    assert make({"VolumeId": "vol-1", "State": "error"}, PLACE) is not None
-
-
 @pytest.mark.parametrize(
     ("arn", "found"),
     [
