@@ -32,6 +32,7 @@ loading = threading.RLock()
 """Held while clients are made or models loaded, since botocore's sessions and loaders serve one at a time."""
 
 _TOKENS = ("NextToken", "nextToken", "NextMarker")
+_LAST = "LastEvaluated"
 
 _loader: Loader = create_loader()
 
@@ -150,11 +151,16 @@ def request_id(answer: Mapping[str, Any]) -> str:
 
 
 def _token(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """The params that ask for the page after this one; CloudFront names it beside the items."""
+    """The params that ask for the page after this one.
+
+    CloudFront names it beside the items, DynamoDB by the last item of this one.
+    """
     token = {name: answer[name] for name in _TOKENS if answer.get(name)}
-    for part in answer.values():
+    for name, part in answer.items():
         if isinstance(part, dict) and part.get("NextMarker"):
             token["Marker"] = part["NextMarker"]
+        if part and name.startswith(_LAST):
+            token[f"ExclusiveStart{name.removeprefix(_LAST)}"] = part
     return token
 
 
