@@ -28,6 +28,14 @@ _FOLLOWED = {"NextToken", "nextToken", "NextMarker"}
 
 _NOT_TOLD = {
     "aws_cloudfront_function": {"memory_size"},
+    "aws_dynamodb_table": {
+        "db_endpoint",
+        "db_publicly_accessible",
+        "db_version",
+        "instance_type",
+        "volume_iops",
+        "volume_size",
+    },
     "aws_elb": {"public_ip_address"},
     "instance_type": {"ondemand_cost", "reservations"},
     "quota": {"quota", "usage", "quota_type"},
@@ -258,7 +266,11 @@ def _pagination(operation: OperationModel, page_size: int | None) -> Iterator[st
         output, taken = (
             set(shape.members if shape else ()) for shape in (operation.output_shape, operation.input_shape)
         )
-        if output & (_TOKENS | _FOLLOWED - taken) or (_marked(operation) and "Marker" not in taken):
+        last = {name.removeprefix("LastEvaluated") for name in output if name.startswith("LastEvaluated")}
+        unfollowed = (
+            output & (_TOKENS | _FOLLOWED - taken) or {f"ExclusiveStart{name}" for name in last} - taken
+        )
+        if unfollowed or (_marked(operation) and "Marker" not in taken):
             yield "answers in pages, and botocore knows no paginator for it"
         if page_size:
             yield "has no pages, but a page_size"
