@@ -137,7 +137,8 @@ class Step:
     `absent` are the error codes by which the API says that there is nothing to do for this step; the next
     step follows. `errors` is the path at which an answer lists what was refused though the call succeeded.
     `until` is the waiter of botocore after which the next step may follow, asked with the same params: what
-    has to stop before it can be deleted takes its time.
+    has to stop before it can be deleted takes its time. Where botocore has none, `early` are the error codes
+    by which the API says that it is still too early for this step, which is then tried again.
     Of several steps with the last one's operation, for resources that are told apart by different params, one
     has to find its params.
     """
@@ -150,6 +151,7 @@ class Step:
     absent: tuple[str, ...] = ()
     errors: str | None = None
     until: str | None = None
+    early: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
