@@ -36,6 +36,7 @@ _NOT_TOLD = {
         "volume_iops",
         "volume_size",
     },
+    "aws_efs_file_system": {"share_iops", "share_type"},
     "aws_elb": {"public_ip_address"},
     "instance_type": {"ondemand_cost", "reservations"},
     "quota": {"quota", "usage", "quota_type"},
