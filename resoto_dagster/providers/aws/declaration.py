@@ -60,8 +60,9 @@ class Detail:
     """A further call for every listed item, whose answer is put into the item as its member `into`.
 
     With an empty `into` the members of the answer become members of the item. `result` is the place in the
-    answer; without it the whole answer counts. Details are called in the order they are declared in, and
-    are paginated as list calls are.
+    answer; without it the whole answer counts, and `beside` is a member of the answer that is put into the
+    item, too (the tags of what is described). Details are called in the order they are declared in, and are
+    paginated as list calls are.
     `params` takes paths into the item (a path in a list, `["LoadBalancerName"]`, makes a list), or a `Value`
     where more than a path decides whether and what to ask.
     With a `batch` one call asks for that many items (the list param then holds each item's value once, the
@@ -80,6 +81,7 @@ class Detail:
     params: "Mapping[str, str | list[str] | Value]"
     into: str
     result: str | None = None
+    beside: str | None = None
     batch: int = 1
     match: tuple[str, str] | None = None
     or_gone: bool = False

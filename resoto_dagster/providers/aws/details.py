@@ -140,7 +140,7 @@ def _with_same(params_of: MakeParams, items: list[Item]) -> list[tuple[dict[str,
 
 def _answer(client: ServiceClient, detail: Detail, params: dict[str, Any]) -> Any:
     """What is at the detail's place in the answer, of all pages together; None when there is none."""
-    result = compile_path(detail.result) if detail.result else _without_metadata
+    result = _result(detail)
     whole: Any = None
     try:
         for page in client.pages(detail.operation, params):
@@ -150,6 +150,15 @@ def _answer(client: ServiceClient, detail: Detail, params: dict[str, Any]) -> An
             raise
         return None
     return whole
+
+
+def _result(detail: Detail) -> Callable[[Item], Any]:
+    """A function that returns what is at the detail's place in an answer."""
+    get = compile_path(detail.result) if detail.result else _without_metadata
+    beside = detail.beside
+    if beside is None:
+        return get
+    return lambda answer: {**get(answer), beside: answer.get(beside)}
 
 
 def _without_metadata(answer: Item) -> Item:

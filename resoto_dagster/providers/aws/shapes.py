@@ -128,14 +128,16 @@ def _listed_members(session: Session, service: str, call: Call) -> dict[str, Sha
 
 
 def _detail_members(session: Session, kind: AwsKind, detail: Detail) -> dict[str, Shape]:
-    shape = shape_at(_output(session, detail.service or kind.service, detail.operation), detail.result or "")
+    output = _output(session, detail.service or kind.service, detail.operation)
+    shape = shape_at(output, detail.result or "")
     if detail.batch > 1 and isinstance(shape, ListShape):
         shape = shape.member
     if detail.into:
         return {detail.into: shape}
     if not isinstance(shape, StructureShape):
         raise LookupError(f"{detail.operation} answers no structure whose members could be the item's")
-    return dict(shape.members)
+    beside = {detail.beside: shape_at(output, detail.beside)} if detail.beside else {}
+    return {**shape.members, **beside}
 
 
 def _converter(shape: Shape, known: dict[str, Convert]) -> Convert | None:

@@ -163,6 +163,8 @@ def _detail(kind: AwsKind, detail: Detail, members: Mapping[str, Shape]) -> Iter
         yield "a batch needs a match"
     if detail.batch > 1 and not any(isinstance(value, list) for value in detail.params.values()):
         yield "a batch needs a list param"
+    if detail.beside and detail.into:
+        yield "only where the members of the answer become the item's is there something beside them"
     if detail.or_gone and detail.batch == 1:
         yield "only the answer of a batch leaves out what is gone"
     if detail.everywhere and detail.batch == 1:

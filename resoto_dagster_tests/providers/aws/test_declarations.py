@@ -67,6 +67,23 @@ def test_declaration_holds(name: str) -> None:
             "botocore has no waiter volume_gone",
         ),
         (
+            {"details": (Detail(operation="describe_tags", params={}, into="T", beside="Tags"),)},
+            "is there something beside them",
+        ),
+        (
+            {
+                "details": (
+                    Detail(
+                        operation="describe_volume_attribute",
+                        params={"VolumeId": "VolumeId"},
+                        into="",
+                        beside="Tags",
+                    ),
+                )
+            },
+            "has no member Tags",
+        ),
+        (
             {"details": (Detail(operation="describe_tags", params={}, into="T", or_gone=True),)},
             "only the answer of a batch leaves out what is gone",
         ),
