@@ -100,8 +100,8 @@ def test_properties_and_edges_of_nodegroups(clusters, network, collect_kind):
 
     described = clusters.describe_nodegroup(clusterName="blue", nodegroupName="workers")["nodegroup"]
     group = described["resources"]["autoScalingGroups"][0]["name"]
-    assert (blues.id, blues.name, blues.region) == ("blue:workers", "workers", REGION)
-    assert (greens.id, greens.name) == ("green:workers", "workers")
+    assert (blues.id, blues.name, blues.region) == ("blue/workers", "workers", REGION)
+    assert (greens.id, greens.name) == ("green/workers", "workers")
     assert (blues.tags, greens.tags) == ({"owner": "blue"}, {"owner": "green"})
     assert blues.ctime is not None
     properties = blues.properties

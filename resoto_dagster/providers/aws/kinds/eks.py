@@ -89,7 +89,7 @@ _NODEGROUP = AwsKind(
             into="",
         ),
     ),
-    id=Value(("Cluster.clusters", "nodegroups"), "{}:{}".format),
+    id=Value(("Cluster.clusters", "nodegroups"), "{}/{}".format),
     name_path="nodegroups",
     arn="nodegroupArn",
     prefix="group",
