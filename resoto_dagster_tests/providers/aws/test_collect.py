@@ -195,7 +195,9 @@ def test_a_mistake_in_one_kind_fails_its_scopes_alone(aws_env: str, caplog: pyte
     finally:
         session.close()
     assert [scope.kind for scope in sink.found] == ["aws_vpc"]
-    assert list(sink.failures.values()) == ["LookupError: describe_subnets: an item has no Subnet"]
+    assert list(sink.failures.values()) == [
+        "LookupError: describe_subnets: an item of aws_ec2_subnet has no id"
+    ]
     assert "aws_ec2_subnet could not be read" in caplog.text
 
 
