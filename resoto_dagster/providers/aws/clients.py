@@ -32,6 +32,7 @@ loading = threading.RLock()
 """Held while clients are made or models loaded, since botocore's sessions and loaders serve one at a time."""
 
 _TOKENS = ("NextToken", "nextToken", "NextMarker")
+_LAST = "LastEvaluated"
 
 _loader: Loader = create_loader()
 
@@ -88,7 +89,7 @@ class ServiceClient:
         """The pages of a method that answers tokens though botocore knows no paginator for it."""
         answer = self.call(operation, params)
         yield answer
-        while token := {name: answer[name] for name in _TOKENS if answer.get(name)}:
+        while token := _token(answer):
             answer = self.call(operation, {**params, **token})
             yield answer
 
@@ -147,6 +148,20 @@ def request_id(answer: Mapping[str, Any]) -> str:
     """The id by which AWS knows the request, as its own logs name it."""
     found: str = answer["ResponseMetadata"].get("RequestId", "")
     return found
+
+
+def _token(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The params that ask for the page after this one.
+
+    CloudFront names it beside the items, DynamoDB by the last item of this one.
+    """
+    token = {name: answer[name] for name in _TOKENS if answer.get(name)}
+    for name, part in answer.items():
+        if isinstance(part, dict) and part.get("NextMarker"):
+            token["Marker"] = part["NextMarker"]
+        if part and name.startswith(_LAST):
+            token[f"ExclusiveStart{name.removeprefix(_LAST)}"] = part
+    return token
 
 
 def _timestamp(value: Any) -> datetime:

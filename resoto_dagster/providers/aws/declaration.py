@@ -62,14 +62,16 @@ class Detail:
     """A further call for every listed item, whose answer is put into the item as its member `into`.
 
     With an empty `into` the members of the answer become members of the item. `result` is the place in the
-    answer; without it the whole answer counts. Details are called in the order they are declared in, and
-    are paginated as list calls are.
+    answer; without it the whole answer counts, and `beside` is a member of the answer that is put into the
+    item, too (the tags of what is described). Details are called in the order they are declared in, and are
+    paginated as list calls are.
     `params` takes paths into the item (a path in a list, `["LoadBalancerName"]`, makes a list), or a `Value`
     where more than a path decides whether and what to ask. An ARN that AWS wants and does not answer is a
     text made of members: `arn:{partition}:athena:{region}:{account}:workgroup/{Name}`.
     With a `batch` one call asks for that many items (the list param then holds each item's value once, the
     other params are the same for all of them), and
-    `match` says which path of an answer's element equals which path of the item: `(answer, item)`.
+    `match` says which path of an answer's element equals which path of the item: `(answer, item)`. With
+    `or_gone`, an item of which the answers say nothing went since it was listed.
     `each` is the path of a list in the item, filled by an earlier detail: the call is made for each of its
     elements, `params` are then paths into the element, and the results, lists all, are joined to one.
     With `everywhere` the answer of a batch holds for all accounts and regions, so that each value is asked
@@ -82,8 +84,10 @@ class Detail:
     params: "Mapping[str, str | list[str] | list[Value] | Value]"
     into: str
     result: str | None = None
+    beside: str | None = None
     batch: int = 1
     match: "tuple[str, str | Value] | None" = None
+    or_gone: bool = False
     everywhere: bool = False
     each: str | None = None
     absent: tuple[str, ...] = ()
@@ -134,11 +138,13 @@ class Step:
     With `each`, the call is made for every item of that list call (its params are paths into `reported`
     too), and params that start with `item.` are paths into the item. An item that lacks one of them is
     passed over. With a `batch` one call takes that many items: a param that is a mapping becomes a list with
-    an object of these members an item. Dotted params (`Delete.Objects`) lead into a structure.
+    an object of these members an item. Dotted params (`Delete.Objects`) lead into a structure; `const` are
+    params that are passed as they are, also into a structure that a param has found.
     `absent` are the error codes by which the API says that there is nothing to do for this step; the next
     step follows. `errors` is the path at which an answer lists what was refused though the call succeeded.
     `until` is the waiter of botocore after which the next step may follow, asked with the same params: what
-    has to stop before it can be deleted takes its time.
+    has to stop before it can be deleted takes its time. Where botocore has none, `early` are the error codes
+    by which the API says that it is still too early for this step, which is then tried again.
     Of several steps with the last one's operation, for resources that are told apart by different params, one
     has to find its params.
     """
@@ -151,6 +157,7 @@ class Step:
     absent: tuple[str, ...] = ()
     errors: str | None = None
     until: str | None = None
+    early: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,9 +211,9 @@ class AwsKind(Kind):
     `Name`, then the id. `arn` is a path, or a text that holds `{partition}`, `{region}`, `{account}`,
     `{id}`, `{name}` and names of properties where the API does not answer an ARN. If it answers some, they
     are the property `arn` and the text makes those of the others.
-    Times are ISO 8601 or seconds since 1970 where AWS answers them as text.
+    Times are ISO 8601 or seconds since 1970 where AWS answers them as text, milliseconds where as numbers.
     `secret` are the paths of maps of which the keys alone are kept, since their values often are passwords
-    (the environment of a container).
+    (the environment of a container), and of texts that are not kept at all.
     A kind that is not `regional` belongs to its account as a whole. The `global_api` lists what of a regional
     kind does so, too, in the partition's home region (firewalls of CloudFront). With a `region_path` each
     resource lies in the region that is found there, and details are asked for in it.

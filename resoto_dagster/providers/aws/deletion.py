@@ -1,6 +1,8 @@
 """How a resource is deleted, and which ones AWS does not delete by themselves."""
 
+import time
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from resoto_dagster.model.resource import StoredResource
@@ -14,6 +16,10 @@ from resoto_dagster.providers.aws.paths import compile_list
 from resoto_dagster.providers.base import ProviderError
 
 Params = Iterator[dict[str, Any]]
+
+_PATIENCE = timedelta(minutes=10)
+"""For how long a step is tried again that comes too early."""
+_PAUSE = timedelta(seconds=10)
 
 
 def delete(kind: AwsKind, resource: StoredResource, account: Account) -> tuple[str, ...]:
@@ -35,7 +41,7 @@ def delete(kind: AwsKind, resource: StoredResource, account: Account) -> tuple[s
         for params in every_params:
             asked.add(step.operation)
             try:
-                answer = client.call(step.operation, params)
+                answer = _call(step, client, params)
             except ApiError as error:
                 if not error.is_one_of(nothing_to_do):
                     raise
@@ -56,6 +62,18 @@ def held_back(kind: AwsKind, resource: StoredResource) -> HeldBack | None:
         if any(value in rule.values for value in compile_list(rule.property)(resource.reported)):
             return rule
     return None
+
+
+def _call(step: Step, client: ServiceClient, params: dict[str, Any]) -> dict[str, Any]:
+    """Make the call of a step, again and again as long as it comes too early."""
+    deadline = time.monotonic() + _PATIENCE.total_seconds()
+    while True:
+        try:
+            return client.call(step.operation, params)
+        except ApiError as error:
+            if not error.is_one_of(step.early) or time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE.total_seconds())
 
 
 def _params(step: Step, client: ServiceClient, resource: StoredResource) -> Params:

@@ -122,7 +122,7 @@ def _batched(kind: AwsKind, detail: Detail) -> AddDetail:
             element = found.get(item_key(item))
             if element is not None:
                 store(item, element)
-        return items
+        return [item for item in items if item_key(item) in found] if detail.or_gone else items
 
     return add
 
@@ -144,7 +144,7 @@ def _with_same(params_of: MakeParams, items: list[Item]) -> list[tuple[dict[str,
 
 def _answer(client: ServiceClient, detail: Detail, params: dict[str, Any]) -> Any:
     """What is at the detail's place in the answer, of all pages together; None when there is none."""
-    result = compile_path(detail.result) if detail.result else _without_metadata
+    result = _result(detail)
     whole: Any = None
     try:
         for page in client.pages(detail.operation, params):
@@ -154,6 +154,15 @@ def _answer(client: ServiceClient, detail: Detail, params: dict[str, Any]) -> An
             raise
         return None
     return whole
+
+
+def _result(detail: Detail) -> Callable[[Item], Any]:
+    """A function that returns what is at the detail's place in an answer."""
+    get = compile_path(detail.result) if detail.result else _without_metadata
+    beside = detail.beside
+    if beside is None:
+        return get
+    return lambda answer: {**get(answer), beside: answer.get(beside)}
 
 
 def _without_metadata(answer: Item) -> Item:

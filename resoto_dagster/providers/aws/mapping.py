@@ -189,6 +189,8 @@ def _moment(path: str | None) -> Callable[[Any], datetime | None]:
         value = get(item)
         if isinstance(value, str):
             value = _parsed(value)
+        if isinstance(value, int):
+            value = datetime.fromtimestamp(value / 1000, UTC)
         if value is None:
             return None
         aware: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
@@ -219,7 +221,8 @@ def _hide(kind: AwsKind) -> Callable[[Any], None]:
         for holders_of, name in compiled:
             for holder in holders_of(item) if holders_of else (item,):
                 if name in holder:
-                    holder[name] = dict.fromkeys(holder[name], HIDDEN)
+                    value = holder[name]
+                    holder[name] = dict.fromkeys(value, HIDDEN) if isinstance(value, dict) else HIDDEN
 
     return hide
 

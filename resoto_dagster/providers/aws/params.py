@@ -15,16 +15,16 @@ def compile_params(params: Mapping[str, Source], const: Mapping[str, Any] | None
     """A function that makes a call's params from what is at the paths, or None when one isn't there.
 
     A path in a list makes a list of all that is there, paths in a mapping make an object. Dotted names
-    (`Delete.Objects`) lead into structures; `const` goes along as it is.
+    (`Delete.Objects`) lead into structures; `const` goes along as it is, and into what was found, too.
     """
     made = [(name, _compile_source(source)) for name, source in params.items()]
-    always = with_dotted({}, const or {})
+    always = const or {}
 
     def make(source: Any) -> dict[str, Any] | None:
         found = {name: get(source) for name, get in made}
         if any(value is None for value in found.values()):
             return None
-        return with_dotted(always, found)
+        return with_dotted(with_dotted({}, found), always)
 
     return make
 

@@ -21,6 +21,9 @@ from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail
 
 Convert = Callable[[Any], Any]
 
+_COUNTED = frozenset({"Quantity", "Items"})
+"""The members of the structures in which CloudFront has its lists; often there are no others."""
+
 
 def operation_model(session: Session, service: str, method: str) -> OperationModel:
     """The model of a client's method. Raises LookupError when the service has no such method."""
@@ -86,7 +89,8 @@ def member_at(members: Mapping[str, Shape], path: str) -> Shape:
 def converter(shape: Shape) -> Convert | None:
     """A function that makes JSON of a parsed value: snake_case names, times as text in UTC.
 
-    None when the value can stay as it is. Keys of maps stay, since they are data.
+    None when the value can stay as it is. Keys of maps stay, since they are data. Of a list with its length
+    the list alone is kept; what else is told of it stands beside it (`trusted_signers_enabled`).
     """
     return _converter(shape, {})
 
@@ -124,14 +128,16 @@ def _listed_members(session: Session, service: str, call: Call) -> dict[str, Sha
 
 
 def _detail_members(session: Session, kind: AwsKind, detail: Detail) -> dict[str, Shape]:
-    shape = shape_at(_output(session, detail.service or kind.service, detail.operation), detail.result or "")
+    output = _output(session, detail.service or kind.service, detail.operation)
+    shape = shape_at(output, detail.result or "")
     if detail.batch > 1 and isinstance(shape, ListShape):
         shape = shape.member
     if detail.into:
         return {detail.into: shape}
     if not isinstance(shape, StructureShape):
         raise LookupError(f"{detail.operation} answers no structure whose members could be the item's")
-    return dict(shape.members)
+    beside = {detail.beside: shape_at(output, detail.beside)} if detail.beside else {}
+    return {**shape.members, **beside}
 
 
 def _converter(shape: Shape, known: dict[str, Convert]) -> Convert | None:
@@ -140,7 +146,10 @@ def _converter(shape: Shape, known: dict[str, Convert]) -> Convert | None:
             return None  # JSON already, of whatever form
         if shape.name not in known:
             _compile_structure(shape, known)
-        return known[shape.name]
+        convert = known[shape.name]
+        if shape.members.keys() != _COUNTED:
+            return convert
+        return lambda value: convert(value).get("items", [])
     if isinstance(shape, ListShape):
         element = _converter(shape.member, known)
         return None if element is None else (lambda values: [element(value) for value in values])
@@ -154,16 +163,30 @@ def _converter(shape: Shape, known: dict[str, Convert]) -> Convert | None:
     return None
 
 
+def _beside(name: str, counted: Mapping[str, Any]) -> dict[str, Any]:
+    """A list with its length as the list and all but the length beside it."""
+    others = {f"{name}_{key}": value for key, value in counted.items() if key not in ("items", "quantity")}
+    return {name: counted.get("items", []), **others}
+
+
 def _compile_structure(shape: StructureShape, known: dict[str, Convert]) -> None:
     table: dict[str, tuple[str, Convert | None]] = {}
     # What botocore puts in the place of a member that AWS knows and it does not know yet.
     unknown = ("sdk_unknown_member", None)
+    counted = [
+        xform_name(name)
+        for name, member in shape.members.items()
+        if isinstance(member, StructureShape) and member.members.keys() > _COUNTED
+    ]
 
     def convert(value: Any) -> Any:
         made = {}
         for key, inner in value.items():
             name, change = table.get(key, unknown)
             made[name] = inner if change is None else change(inner)
+        for name in counted:
+            if name in made:
+                made |= _beside(name, made[name])
         return made
 
     known[shape.name] = convert  # known before its members are, since structures may hold themselves

@@ -27,6 +27,16 @@ _FOLLOWED = {"NextToken", "nextToken", "NextMarker"}
 """Tokens that need no paginator, if the call takes what its answer gives."""
 
 _NOT_TOLD = {
+    "aws_cloudfront_function": {"memory_size"},
+    "aws_dynamodb_table": {
+        "db_endpoint",
+        "db_publicly_accessible",
+        "db_version",
+        "instance_type",
+        "volume_iops",
+        "volume_size",
+    },
+    "aws_efs_file_system": {"share_iops", "share_type"},
     "aws_elb": {"public_ip_address"},
     "instance_type": {"ondemand_cost", "reservations"},
     "quota": {"quota", "usage", "quota_type"},
@@ -88,9 +98,10 @@ def _items(kind: AwsKind) -> Iterator[str]:
             member_at(members, path)
     yield from (f"{path} is no time" for path in times if not _is_time(member_at(members, path)))
     yield from (f"there is no {name} to drop" for name in kind.drop if name not in members)
-    yield from (
-        f"{path} is no map" for path in kind.secret if not isinstance(member_at(members, path), MapShape)
-    )
+    for path in kind.secret:
+        shape = member_at(members, path)
+        if not isinstance(shape, MapShape) and shape.type_name != "string":
+            yield f"{path} is no map and no text"
 
 
 def _bases(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:
@@ -153,6 +164,10 @@ def _detail(kind: AwsKind, detail: Detail, members: Mapping[str, Shape]) -> Iter
         yield "a batch needs a match"
     if detail.batch > 1 and not any(isinstance(value, list) for value in detail.params.values()):
         yield "a batch needs a list param"
+    if detail.beside and detail.into:
+        yield "only where the members of the answer become the item's is there something beside them"
+    if detail.or_gone and detail.batch == 1:
+        yield "only the answer of a batch leaves out what is gone"
     if detail.everywhere and detail.batch == 1:
         yield "only a batch is asked once for everywhere"
     if detail.match:
@@ -258,7 +273,11 @@ def _pagination(operation: OperationModel, page_size: int | None) -> Iterator[st
         output, taken = (
             set(shape.members if shape else ()) for shape in (operation.output_shape, operation.input_shape)
         )
-        if output & (_TOKENS | _FOLLOWED - taken):
+        last = {name.removeprefix("LastEvaluated") for name in output if name.startswith("LastEvaluated")}
+        unfollowed = (
+            output & (_TOKENS | _FOLLOWED - taken) or {f"ExclusiveStart{name}" for name in last} - taken
+        )
+        if unfollowed or (_marked(operation) and "Marker" not in taken):
             yield "answers in pages, and botocore knows no paginator for it"
         if page_size:
             yield "has no pages, but a page_size"
@@ -267,6 +286,13 @@ def _pagination(operation: OperationModel, page_size: int | None) -> Iterator[st
         limit = operation.input_shape.members[config["limit_key"]].metadata
         if not limit.get("min", 1) <= page_size <= limit.get("max", page_size):
             yield f"a page can't hold {page_size}"
+
+
+def _marked(operation: OperationModel) -> bool:
+    """Whether the marker of the next page stands beside the items."""
+    output: Any = operation.output_shape
+    parts = output.members.values() if output else ()
+    return any(isinstance(part, StructureShape) and "NextMarker" in part.members for part in parts)
 
 
 def _unreported(kind: AwsKind, source: Any, members: Mapping[str, Shape]) -> Iterator[str]:
@@ -308,4 +334,4 @@ def _structure(shape: Shape) -> Mapping[str, Shape]:
 
 
 def _is_time(shape: Shape) -> bool:
-    return shape.type_name in ("timestamp", "string")
+    return shape.type_name in ("timestamp", "string", "long")

@@ -31,3 +31,28 @@ def test_what_follows_a_token_is_read_with_the_same_params() -> None:
         found = list(ServiceClient(client).pages("list_work_groups", {"MaxResults": 1}))
     assert [page["WorkGroups"] for page in found] == [[{"Name": "one"}], [], [{"Name": "two"}]]
     stubber.assert_no_pending_responses()
+
+
+def test_the_next_page_may_begin_after_the_last_item_of_this_one() -> None:
+    client, stubber = stubbed("dynamodb")
+    pages: list[dict[str, Any]] = [
+        {"GlobalTables": [{"GlobalTableName": "one"}], "LastEvaluatedGlobalTableName": "one"},
+        {"GlobalTables": [{"GlobalTableName": "two"}]},
+    ]
+    stubber.add_response("list_global_tables", pages[0], {})
+    stubber.add_response("list_global_tables", pages[1], {"ExclusiveStartGlobalTableName": "one"})
+    with stubber:
+        assert list(ServiceClient(client).pages("list_global_tables", {})) == pages
+    stubber.assert_no_pending_responses()
+
+
+def test_the_marker_of_the_next_page_may_stand_beside_the_items() -> None:
+    client, stubber = stubbed("cloudfront")
+    listed: dict[str, Any] = {"MaxItems": 1, "Quantity": 1}
+    pages = [{"CachePolicyList": {**listed, "NextMarker": "second"}}, {"CachePolicyList": listed}]
+    stubber.add_response("list_cache_policies", pages[0], {"Type": "custom"})
+    stubber.add_response("list_cache_policies", pages[1], {"Type": "custom", "Marker": "second"})
+    with stubber:
+        found = list(ServiceClient(client).pages("list_cache_policies", {"Type": "custom"}))
+    assert found == pages
+    stubber.assert_no_pending_responses()

@@ -115,3 +115,27 @@ def test_its_tags_are_left_to_its_template(site, collect_kind, session):
     assert not KINDS["aws_cloudformation_stack"].taggable
     with pytest.raises(ProviderError, match="can't be changed"):
         session.update_tags(stored(stack), {"owner": "ops"}, [])
+
+
+def test_a_stack_knows_its_resources_by_ids_or_arns():
+    service = "arn:aws:ecs:us-east-1:123456789012:service/blue/web"
+    known = {
+        "AWS::DynamoDB::GlobalTable": "orders",
+        "AWS::ECS::Service": service,
+        "AWS::EKS::Nodegroup": "blue/workers",
+        "AWS::Logs::LogGroup": "/app",
+    }
+    resources = [
+        {"PhysicalResourceId": name, "ResourceType": kind, "ResourceStatus": "CREATE_COMPLETE"}
+        for kind, name in known.items()
+    ]
+
+    stack = map_item("aws_cloudformation_stack", {"StackId": "s", "Resources": resources})
+
+    assert set(stack.edges) == {
+        belongs_to("aws_region", REGION),
+        uses("aws_dynamodb_table", "orders"),
+        uses("aws_ecs_service", service, "arn"),
+        uses("aws_eks_nodegroup", "blue/workers"),
+        uses("aws_cloudwatch_log_group", "/app"),
+    }

@@ -38,7 +38,7 @@ def test_declaration_holds(name: str) -> None:
         ({"id": "DiskId"}, "there is no member DiskId"),
         ({"ctime": "Size"}, "Size is no time"),
         ({"drop": ("Disk",)}, "there is no Disk to drop"),
-        ({"secret": ("Attachments[].Device",)}, "Attachments[].Device is no map"),
+        ({"secret": ("Attachments",)}, "Attachments is no map and no text"),
         ({"properties": {"volume_status": "Status"}}, "there is no member Status"),
         ({"properties": {}}, "bases: volume_status is not set"),
         ({"bases": ("disk",)}, "no base kinds: ['disk']"),
@@ -65,6 +65,27 @@ def test_declaration_holds(name: str) -> None:
         (
             {"delete": (Step(operation="delete_volume", params={"VolumeId": "id"}, until="volume_gone"),)},
             "botocore has no waiter volume_gone",
+        ),
+        (
+            {"details": (Detail(operation="describe_tags", params={}, into="T", beside="Tags"),)},
+            "is there something beside them",
+        ),
+        (
+            {
+                "details": (
+                    Detail(
+                        operation="describe_volume_attribute",
+                        params={"VolumeId": "VolumeId"},
+                        into="",
+                        beside="Tags",
+                    ),
+                )
+            },
+            "has no member Tags",
+        ),
+        (
+            {"details": (Detail(operation="describe_tags", params={}, into="T", or_gone=True),)},
+            "only the answer of a batch leaves out what is gone",
         ),
         (
             {"delete": (Step(operation="remove_volume", params={"VolumeId": "id"}),)},

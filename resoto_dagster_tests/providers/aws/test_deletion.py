@@ -1,17 +1,20 @@
 """How the steps of a deletion follow each other."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from resoto_dagster.model.resource import Resource
+from resoto_dagster.providers.aws import deletion
 from resoto_dagster.providers.aws.accounts import Account
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Step
 from resoto_dagster.providers.aws.deletion import delete
 from resoto_dagster.providers.aws.settings import AccountSettings
 from resoto_dagster.providers.base import ProviderError
 from resoto_dagster_tests.providers.aws.harness import REGION, stored
+from resoto_dagster_tests.providers.aws.synthetic import Refusal
 
 NAME = {"NotebookInstanceName": "id"}
 STOP = Step(
@@ -96,3 +99,59 @@ def test_what_the_deletion_asks_must_be_known(synthetic):
         {**told, "UserProfileName": "u"},
         {**told, "SpaceName": "s"},
     ]
+
+
+def test_a_constant_changes_what_was_found(synthetic):
+    kind = replace(
+        NOTEBOOK,
+        service="cloudfront",
+        delete=(
+            Step(
+                operation="update_public_key",
+                each=Call(operation="get_public_key_config", items="", params={"Id": "id"}),
+                params={"Id": "id", "IfMatch": "item.ETag", "PublicKeyConfig": "item.PublicKeyConfig"},
+                const={"PublicKeyConfig.Comment": "off"},
+            ),
+            Step(operation="delete_public_key", params={"Id": "id"}),
+        ),
+    )
+    config = {"CallerReference": "c", "Name": "n", "EncodedKey": "k", "Comment": "on"}
+    synthetic.answer("cloudfront", "GetPublicKeyConfig", {"ETag": "e", "PublicKeyConfig": config})
+    synthetic.answer("cloudfront", "UpdatePublicKey", {})
+    synthetic.answer("cloudfront", "DeletePublicKey", {})
+
+    _delete(kind)
+
+    (asked,) = synthetic.asked("cloudfront", "UpdatePublicKey")
+    assert (asked["Id"], asked["IfMatch"]) == ("n", "e")
+    assert asked["PublicKeyConfig"] == config | {"Comment": "off"}
+
+
+EARLY = replace(
+    NOTEBOOK, delete=(Step(operation="delete_notebook_instance", params=NAME, early=("Conflict",)),)
+)
+
+
+def test_a_step_that_comes_too_early_is_tried_again(synthetic, monkeypatch):
+    monkeypatch.setattr(deletion, "_PAUSE", timedelta(0))
+    refusals = [Refusal("Conflict"), Refusal("Conflict")]
+
+    def deleted(params):
+        if refusals:
+            raise refusals.pop()
+
+    synthetic.answer("sagemaker", "DeleteNotebookInstance", deleted)
+
+    _delete(EARLY)
+
+    assert len(synthetic.asked("sagemaker", "DeleteNotebookInstance")) == 3
+
+
+def test_a_step_is_not_tried_for_ever_and_not_for_any_error(synthetic, monkeypatch):
+    monkeypatch.setattr(deletion, "_PATIENCE", timedelta(seconds=-1))
+    for code in ("Conflict", "Throttled"):
+        synthetic.refuse("sagemaker", "DeleteNotebookInstance", code)
+        with pytest.raises(ProviderError, match=code):
+            _delete(EARLY)
+
+    assert len(synthetic.asked("sagemaker", "DeleteNotebookInstance")) == 2

@@ -107,6 +107,56 @@ def test_a_map_whose_keys_are_known_has_no_others() -> None:
         shape_at(attributes, "QueueARN")
 
 
+def test_of_a_list_with_its_length_the_list_is_kept() -> None:
+    kind = replace(
+        FUNCTION,
+        service="cloudfront",
+        api=Call(operation="get_distribution", items="Distribution"),
+        id="Id",
+    )
+    behavior = {
+        "AllowedMethods": {
+            "Quantity": 2,
+            "Items": ["HEAD", "GET"],
+            "CachedMethods": {"Quantity": 1, "Items": ["GET"]},
+        },
+        "TrustedSigners": {"Quantity": 0, "Enabled": False},
+        "FunctionAssociations": {"Quantity": 1, "Items": [{"FunctionARN": "arn", "EventType": "e"}]},
+    }
+    signers = {"Enabled": True, "Quantity": 1, "Items": [{"KeyPairIds": {"Quantity": 1, "Items": ["k"]}}]}
+    config = {"Aliases": {"Quantity": 0}, "DefaultCacheBehavior": behavior}
+    item = {"Id": "d", "ActiveTrustedSigners": signers, "DistributionConfig": config}
+    assert mapped(kind, item).properties == {
+        "function_active_trusted_signers": {
+            "enabled": True,
+            "quantity": 1,
+            "items": [{"key_pair_ids": ["k"]}],
+        },
+        "function_distribution_config": {
+            "aliases": [],
+            "default_cache_behavior": {
+                "allowed_methods": ["HEAD", "GET"],
+                "allowed_methods_cached_methods": ["GET"],
+                "trusted_signers": [],
+                "trusted_signers_enabled": False,
+                "function_associations": [{"function_arn": "arn", "event_type": "e"}],
+            },
+        },
+    }
+
+
+def test_a_time_that_aws_answers_as_a_number_is_in_milliseconds() -> None:
+    kind = replace(
+        FUNCTION,
+        service="logs",
+        api=Call(operation="describe_log_groups", items="logGroups"),
+        id="logGroupName",
+        ctime="creationTime",
+    )
+    found = mapped(kind, {"logGroupName": "g", "creationTime": 1714552200250})
+    assert found.ctime == MOMENT + timedelta(milliseconds=250)
+
+
 def test_keys_of_maps_are_data() -> None:
     found = mapped(FUNCTION, {"FunctionName": "f", "Environment": {"Variables": {"DbHost": "a", "X_Y": "b"}}})
     assert found.properties == {"function_environment": {"variables": {"DbHost": "a", "X_Y": "b"}}}
@@ -169,6 +219,14 @@ def test_of_what_is_secret_the_keys_alone_are_kept() -> None:
     )
     item = {"TransformJobName": "j", "Environment": {"Token": "t"}}
     assert mapped(job, item).properties == {"function_environment": {"Token": "***"}}
+
+
+def test_a_text_that_is_secret_is_not_kept() -> None:
+    kind = replace(VOLUME, secret=("Attachments[].Device",))
+    item = {"VolumeId": "vol-1", "Attachments": [{"Device": "/dev/a", "InstanceId": "i-1"}, {}]}
+    assert mapped(kind, item).properties == {
+        "volume_attachments": [{"device": "***", "instance_id": "i-1"}, {}]
+    }
 
 
 def test_a_property_names_a_member_so_that_it_stands_there_once() -> None:

@@ -19,6 +19,13 @@ _FILE = Path(__file__).with_name("resoto_kinds.csv")
 RESOTO = {row["kind"]: row for row in csv.DictReader(_FILE.open())}
 
 OTHERWISE: Mapping[tuple[str, str], str] = {
+    ("aws_ecs_container_instance", "aws_ec2_instance"): (
+        "it can be deregistered while its instance runs, and is when that ends"
+    ),
+    ("aws_ecs_task", "aws_ecs_container_instance"): "a task stops before what it runs on goes",
+    ("aws_cloudwatch_metric_filter", "aws_cloudwatch_log_group"): (
+        "a filter needs no deletion of its group to go, and goes along with it"
+    ),
     ("aws_ssm_resource_compliance", "title"): "patches have titles; compliance_details holds them",
     ("aws_bedrock_agent_flow_version", "taggable"): "its ARN is that of the flow, which alone has tags",
     ("aws_lambda_function", "aws_apigateway_rest_api"): "it is the API's resources that call functions",
