@@ -49,7 +49,8 @@ class Detail:
     are paginated as list calls are.
     `params` takes paths into the item (a path in a list, `["LoadBalancerName"]`, makes a list).
     With a `batch` one call asks for that many items (the list param then holds each item's value once), and
-    `match` says which path of an answer's element equals which path of the item: `(answer, item)`.
+    `match` says which path of an answer's element equals which path of the item: `(answer, item)`. With a
+    `match` and no `params`, one call answers for all items.
     `each` is the path of a list in the item, filled by an earlier detail: the call is made for each of its
     elements, `params` are then paths into the element, and the results, lists all, are joined to one.
     With `everywhere` the answer of a batch holds for all accounts and regions, so that each value is asked

@@ -1,6 +1,6 @@
 """How a resource is deleted, and which ones AWS does not delete by themselves."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from resoto_dagster.model.resource import StoredResource
@@ -39,7 +39,7 @@ def delete(kind: AwsKind, resource: StoredResource, account: Account) -> tuple[s
                     raise
             else:
                 ids.append(request_id(answer))
-                _raise_refused(step, answer)
+                _raise_refused(step, answer, nothing_to_do)
     return tuple(ids)
 
 
@@ -90,9 +90,10 @@ def _batches(step: Step, sources: list[dict[str, Any]], reported: Mapping[str, A
             yield with_dotted(params, lists)
 
 
-def _raise_refused(step: Step, answer: Mapping[str, Any]) -> None:
+def _raise_refused(step: Step, answer: Mapping[str, Any], nothing_to_do: Container[str]) -> None:
     """Raise what an answer lists as refused though the call as such succeeded."""
-    refused = compile_list(step.errors)(answer) if step.errors else []
+    listed = compile_list(step.errors)(answer) if step.errors else []
+    refused = [error for error in listed if error.get("Code") not in nothing_to_do]
     if refused:
         code, message = refused[0].get("Code", "Unknown"), refused[0].get("Message", "")
         raise ProviderError(f"{code}: {step.operation}: {len(refused)} refused, the first: {message}")

@@ -1,7 +1,7 @@
 """The further calls that complete listed items: tags, policies, settings that the list call leaves out."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -25,8 +25,8 @@ def compile_detail(kind: AwsKind, detail: Detail) -> AddDetail:
 
     It raises ProviderError when a call fails: an item without its details is not known.
     """
-    if detail.batch > 1:
-        return _batched(kind, detail)
+    if detail.match:
+        return _matched(kind, detail)
     return _of_elements(kind, detail) if detail.each else _one_by_one(kind, detail)
 
 
@@ -83,21 +83,17 @@ def _of_elements(kind: AwsKind, detail: Detail) -> AddDetail:
     return add
 
 
-def _batched(kind: AwsKind, detail: Detail) -> AddDetail:
-    assert detail.match is not None  # a declaration with a batch says what belongs to which item
-    service, store = detail.service or kind.service, _store(detail)
-    asked = next(name for name, source in detail.params.items() if not isinstance(source, str))
-    values_of = compile_list(detail.params[asked][0])
+def _matched(kind: AwsKind, detail: Detail) -> AddDetail:
+    assert detail.match is not None
+    service, store, params_of_calls = detail.service or kind.service, _store(detail), _batches(detail)
     answer_key, item_key = (compile_path(path) for path in detail.match)
 
     def find(items: list[Item], found: dict[Any, Any], client: ServiceClient, run: Run) -> None:
-        def ask(values: list[Any]) -> None:
-            for element in _answer(client, detail, {**detail.const, asked: values}) or ():
+        def ask(params: Item) -> None:
+            for element in _answer(client, detail, {**detail.const, **params}) or ():
                 found[answer_key(element)] = element
 
-        distinct = dict.fromkeys(value for item in items for value in values_of(item))
-        values = [value for value in distinct if value not in found]
-        run([bound(ask, values[at : at + detail.batch]) for at in range(0, len(values), detail.batch)])
+        run([bound(ask, params) for params in params_of_calls(items, found)])
 
     everywhere: dict[Any, Any] = {}
     lock = threading.Lock()
@@ -115,6 +111,21 @@ def _batched(kind: AwsKind, detail: Detail) -> AddDetail:
         return items
 
     return add
+
+
+def _batches(detail: Detail) -> Callable[[list[Item], Mapping[Any, Any]], list[Item]]:
+    """A function that makes the params of every call for items, of those whose answers are not found yet."""
+    if not detail.params:
+        return lambda items, _: [{}] if items else []
+    ((name, source),) = detail.params.items()
+    values_of = compile_list(source[0])
+
+    def batches(items: list[Item], found: Mapping[Any, Any]) -> list[Item]:
+        distinct = dict.fromkeys(value for item in items for value in values_of(item))
+        values = [value for value in distinct if value not in found]
+        return [{name: values[at : at + detail.batch]} for at in range(0, len(values), detail.batch)]
+
+    return batches
 
 
 def _answer(client: ServiceClient, detail: Detail, params: dict[str, Any]) -> Any:

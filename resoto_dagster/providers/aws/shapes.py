@@ -95,7 +95,7 @@ def _output(session: Session, service: str, method: str) -> Shape:
 
 def _detail_members(session: Session, kind: AwsKind, detail: Detail) -> dict[str, Shape]:
     shape = shape_at(_output(session, detail.service or kind.service, detail.operation), detail.result or "")
-    if detail.batch > 1 and isinstance(shape, ListShape):
+    if detail.match and isinstance(shape, ListShape):
         shape = shape.member
     if detail.into:
         return {detail.into: shape}
