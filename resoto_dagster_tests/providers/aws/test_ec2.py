@@ -112,7 +112,9 @@ def test_instance_type_is_collected_once_while_it_is_in_use(
     assert found.properties["instance_type"] == "m5.large"
     assert found.properties["instance_cores"] == 2
     assert found.properties["instance_memory"] == 8.0
-    assert found.properties["instance_type_hypervisor"] == "nitro"
+    assert found.properties["hypervisor"] == "nitro"
+    assert found.properties["burstable_performance_supported"] is False
+    assert found.properties["supported_root_device_types"] == ["ebs"]
     assert found.properties["instance_type_processor_info"]["supported_architectures"] == ["x86_64"]
     assert found.edges == (IN_REGION,)
 
@@ -232,7 +234,7 @@ def test_network_interface(client: Client, collect_kind: Collect) -> None:
     assert found.properties["public_ips"] == []
     assert found.properties["v6_ips"] == []
     assert found.properties["description"] == "spare"
-    assert "nic_tag_set" not in found.properties
+    assert {"key": "owner", "value": "me"} in found.properties["nic_tag_set"]
     assert set(found.edges) == {
         IN_REGION,
         belongs_to("aws_vpc", subnet["VpcId"]),

@@ -33,6 +33,8 @@ def role(iam):
         RoleName="worker",
         Path="/jobs/",
         AssumeRolePolicyDocument=json.dumps(TRUST),
+        Description="does the work",
+        MaxSessionDuration=7200,
         Tags=TAGS,
     )
     iam.attach_role_policy(RoleName="worker", PolicyArn=MANAGED)
@@ -68,11 +70,25 @@ def test_properties_and_edges_of_a_role(role, iam, collect_kind):
     properties = worker.properties
     assert properties["arn"] == f"arn:aws:iam::{ACCOUNT}:role/jobs/worker"
     assert properties["path"] == "/jobs/"
+    assert properties["description"] == "does the work"
+    assert properties["role_max_session_duration"] == 7200
     assert properties["role_assume_role_policy_document"] == TRUST
     assert properties["role_policies"] == [{"policy_name": "inline", "policy_document": POLICY}]
     assert properties["role_attached_managed_policies"][0]["policy_arn"] == MANAGED
     assert properties["role_owned_by_aws"] is False
     assert set(worker.edges) == {belongs_to("aws_account", ACCOUNT)}
+
+
+def test_what_the_details_of_roles_leave_out_is_asked_for_once(role, iam, collect_kind, front):
+    iam.create_role(RoleName="guard", AssumeRolePolicyDocument=json.dumps(TRUST), Description="watches")
+
+    found = collect_kind("aws_iam_role")
+
+    assert {role.name: role.properties["description"] for role in found} == {
+        "guard": "watches",
+        "worker": "does the work",
+    }
+    assert front.count()["ListRoles"] == 1
 
 
 def test_a_role_that_aws_owns_is_held_back(role, iam, collect_kind, session):

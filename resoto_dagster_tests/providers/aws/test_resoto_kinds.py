@@ -16,9 +16,12 @@ from resoto_dagster.providers.aws.shapes import item_members
 from resoto_dagster_tests.providers.aws.contract import MODELS
 
 _FILE = Path(__file__).with_name("resoto_kinds.csv")
-RESOTO = {row["kind"]: row for row in csv.DictReader(_FILE.open())}
+RESOTO = {row["kind"]: row for row in csv.DictReader(_FILE.read_text().splitlines())}
 
 OTHERWISE: Mapping[tuple[str, str], str] = {
+    ("aws_cloudformation_stack", "taggable"): "AWS would update every resource in it",
+    ("aws_ec2_network_acl", "aws_ec2_subnet"): "AWS keeps it while a subnet has it, so the subnet goes first",
+    ("aws_ec2_network_interface", "aws_ec2_instance"): "AWS keeps it while it is attached",
     ("aws_ec2_instance_type", "memory_info"): "instance_memory holds it, in the unit of the base kind",
 }
 """What is not as in Resoto, by kind and what of it, with the reason."""

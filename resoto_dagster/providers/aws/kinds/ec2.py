@@ -132,6 +132,19 @@ _INSTANCE_TYPE = AwsKind(
         "instance_type": "InstanceType",
         "instance_cores": "VCpuInfo.DefaultVCpus",
         "instance_memory": Value("MemoryInfo.SizeInMiB", _gigabytes),
+        "current_generation": "CurrentGeneration",
+        "free_tier_eligible": "FreeTierEligible",
+        "supported_usage_classes": "SupportedUsageClasses",
+        "supported_root_device_types": "SupportedRootDeviceTypes",
+        "supported_virtualization_types": "SupportedVirtualizationTypes",
+        "bare_metal": "BareMetal",
+        "hypervisor": "Hypervisor",
+        "instance_storage_supported": "InstanceStorageSupported",
+        "hibernation_supported": "HibernationSupported",
+        "burstable_performance_supported": "BurstablePerformanceSupported",
+        "dedicated_hosts_supported": "DedicatedHostsSupported",
+        "auto_recovery_supported": "AutoRecoverySupported",
+        "supported_boot_modes": "SupportedBootModes",
     },
 )
 
@@ -286,6 +299,7 @@ _NETWORK_INTERFACE = AwsKind(
         "v6_ips": "Ipv6Addresses[].Ipv6Address",
         "description": "Description",
         "nic_private_ip_addresses": "PrivateIpAddresses",
+        "nic_tag_set": "TagSet",
     },
     links=(
         Link(kind="aws_vpc", path="VpcId", parent=True, delete="before"),

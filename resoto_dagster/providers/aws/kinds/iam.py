@@ -40,6 +40,10 @@ _ROLE = AwsKind(
         params={"Filter": ["Role"]},
         page_size=1000,
     ),
+    # What the account's details leave out.
+    details=(
+        Detail(operation="list_roles", params={}, result="Roles", match=("RoleId", "RoleId"), into="Listed"),
+    ),
     id="RoleId",
     name_path="RoleName",
     arn="Arn",
@@ -48,11 +52,14 @@ _ROLE = AwsKind(
     atime="RoleLastUsed.LastUsedDate",
     properties={
         "path": "Path",
+        "description": "Listed.Description",
+        "role_max_session_duration": "Listed.MaxSessionDuration",
         "role_policies": "RolePolicyList",
         "role_owned_by_aws": Value(
             "Path", lambda path: path.startswith(("/aws-service-role/", "/aws-reserved/"))
         ),
     },
+    drop=("Listed",),
     missing=("NoSuchEntity",),
     delete=(
         _each(_OF_ROLE, "list_attached_role_policies", "AttachedPolicies", "detach_role_policy", "PolicyArn"),
