@@ -80,6 +80,7 @@ _INSTANCE = AwsKind(
         Link(kind="aws_vpc", path="VpcId", parent=True, delete="before"),
         Link(kind="aws_ec2_subnet", path="SubnetId", parent=True, delete="before"),
         Link(kind="aws_ec2_instance_type", path="InstanceType", parent=True),
+        Link(kind="aws_ec2_image", path="ImageId", parent=True),
         Link(kind="aws_ec2_security_group", path="SecurityGroups[].GroupId", delete="before"),
         Link(kind="aws_ec2_keypair", path="KeyName", by="name", delete="before"),
     ),
@@ -163,7 +164,10 @@ _VOLUME = AwsKind(
         "volume_status": Value("State", lambda state: _VOLUME_STATUS.get(state, "unknown")),
     },
     drop=("VolumeArn",),
-    links=(Link(kind="aws_ec2_instance", path="Attachments[].InstanceId", parent=True, delete="after"),),
+    links=(
+        Link(kind="aws_ec2_volume_type", path="VolumeType", parent=True),
+        Link(kind="aws_ec2_instance", path="Attachments[].InstanceId", parent=True, delete="after"),
+    ),
     read={"VolumeIds": ["id"]},
     missing=("InvalidVolume.NotFound",),
     gone=("State", ("deleted",)),
@@ -175,6 +179,18 @@ _VOLUME = AwsKind(
         ),
     ),
     changing=("volume_attachments", "volume_status"),
+)
+
+_VOLUME_TYPE = AwsKind(
+    name="aws_ec2_volume_type",
+    description="A type of disk that is in use.",
+    bases=("volume_type",),
+    service="ec2",
+    api=Call(operation="describe_volumes", items="Volumes[].VolumeType", page_size=500),
+    id="VolumeType",
+    prefix="volume_type",
+    tags="",
+    properties={"volume_type": "VolumeType"},
 )
 
 _SNAPSHOT = AwsKind(
@@ -319,4 +335,13 @@ _NETWORK_INTERFACE = AwsKind(
     changing=("network_interface_status", "nic_association", "nic_attachment", "public_ips"),
 )
 
-KINDS = (_INSTANCE, _INSTANCE_TYPE, _VOLUME, _SNAPSHOT, _KEYPAIR, _ELASTIC_IP, _NETWORK_INTERFACE)
+KINDS = (
+    _INSTANCE,
+    _INSTANCE_TYPE,
+    _VOLUME,
+    _VOLUME_TYPE,
+    _SNAPSHOT,
+    _KEYPAIR,
+    _ELASTIC_IP,
+    _NETWORK_INTERFACE,
+)
