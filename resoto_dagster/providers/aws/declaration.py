@@ -176,8 +176,7 @@ class AwsKind(Kind):
     deleted already; those are not collected. A kind that `takes_along` has AWS delete all that its resources
     lead to with them. `changing` are properties that change by themselves, or when
     a dependant goes: no reason to keep what was planned. `volatile` are those that change all the time: they
-    are no change of the resource at all. `secrets` are the paths of texts that may hold a secret; `***` is
-    kept in their place.
+    are no change of the resource at all.
     """
 
     service: str
@@ -205,7 +204,6 @@ class AwsKind(Kind):
     takes_along: bool = False
     changing: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()
-    secrets: tuple[str, ...] = ()
 
     @property
     def parents(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from botocore.model import Shape
 
 from resoto_dagster.model.resource import GLOBAL, Edge, EdgeType, Resource
 from resoto_dagster.providers.aws.declaration import ACCOUNT, REGION, AwsKind, Link, Value
-from resoto_dagster.providers.aws.paths import Getter, compile_list, compile_mask, compile_path, compile_value
+from resoto_dagster.providers.aws.paths import Getter, compile_list, compile_path, compile_value
 from resoto_dagster.providers.aws.shapes import Convert, converter, member_at
 
 RESERVED = frozenset({"id", "kind", "name", "tags", "ctime", "mtime", "atime"})
@@ -37,13 +37,10 @@ def compile_mapper(kind: AwsKind, members: Mapping[str, Shape]) -> Mapper:
     get_arn, get_region, get_edges = _arn(kind), _region(kind), _edges(kind)
     get_ctime, get_mtime, get_atime = _moment(kind.ctime), _moment(kind.mtime), _moment(kind.atime)
     get_properties, is_gone = _properties(kind, members), _gone(kind)
-    masks = [compile_mask(path) for path in kind.secrets]
 
     def make(item: Mapping[str, Any], place: Place) -> Resource | None:
         if is_gone(item):
             return None
-        for mask in masks:
-            mask(item)
         resource_id = str(get_id(item))
         region = get_region(item, place)
         tags = get_tags(item)

@@ -48,19 +48,6 @@ def compile_list(source: str | Value) -> Callable[[Any], list[Any]]:
     return values
 
 
-def compile_mask(path: str) -> Callable[[Any], None]:
-    """A function that puts `***` in the place of every text at the path."""
-    parent, _, key = path.rpartition(".")
-    owners = compile_list(parent) if parent else lambda item: [item]
-
-    def mask(item: Any) -> None:
-        for owner in owners(item):
-            if owner.get(key):
-                owner[key] = "***"
-
-    return mask
-
-
 def _straight(keys: list[str]) -> Getter:
     def get(value: Any) -> Any:
         for key in keys:

@@ -22,7 +22,6 @@ _NOT_TOLD = {
     "quota": {"quota", "usage", "quota_type"},
     "region": {"region_in_use"},
     "volume": {"snapshot_before_delete"},
-    "volume_type": {"ondemand_cost"},
 }
 """Properties of base kinds that no answer of AWS holds, by kind or base kind."""
 
@@ -69,9 +68,6 @@ def _items(kind: AwsKind) -> Iterator[str]:
         member_at(members, kind.arn)
     if kind.tags and (kind.tagging or kind.tags != "Tags"):
         member_at(members, kind.tags)
-    for path in kind.secrets:
-        if member_at(members, path).type_name != "string":
-            yield f"{path} is no text"
     for source in (*kind.properties.values(), kind.region_path):
         if source:
             member_at(members, _path(source))

@@ -38,8 +38,6 @@ def test_declaration_holds(name: str) -> None:
         ({"links": (Link(kind="aws_vpc", path="Attachments[].Vpc"),)}, "has no member Vpc"),
         ({"read": {"VolumeIds": ["volume"]}}, "volume is not reported"),
         ({"read": {"Volumes": ["id"]}}, "has no member Volumes"),
-        ({"secrets": ("Attachments[].Password",)}, "has no member Password"),
-        ({"secrets": ("Size",)}, "Size is no text"),
         ({"changing": ("volume_mood",)}, "there is no property volume_mood"),
         ({"held_back": (HeldBack("volume_mood", (1,), ""),)}, "volume_mood is not reported"),
         ({"delete": (Step(operation="delete_volume", params={}),)}, "delete_volume: needs VolumeId"),
@@ -70,20 +68,6 @@ def test_declaration_holds(name: str) -> None:
                 )
             },
             "there is no member Id",
-        ),
-        (
-            {
-                "details": (
-                    Detail(
-                        operation="describe_volume_status",
-                        params={"VolumeIds": ["VolumeId"]},
-                        result="VolumeStatuses",
-                        match=("VolumeId", "VolumeId"),
-                        into="Status",
-                    ),
-                )
-            },
-            "a match is for a batch, or for one call without params",
         ),
         (
             {"tagging": Tagging(upsert="create_tags", remove="delete_tags", params={"Resources": ["id"]})},

@@ -140,19 +140,6 @@ def test_no_tags(tags: Any) -> None:
     assert tags_of(tags) == {}
 
 
-def test_of_what_may_be_a_secret_only_stars_are_kept() -> None:
-    kind = replace(VOLUME, secrets=("KmsKeyId", "Attachments[].Device", "OutpostArn"))
-    item = {
-        "VolumeId": "vol-1",
-        "KmsKeyId": "key",
-        "Attachments": [{"Device": "/dev/a"}, {"InstanceId": "i-1"}],
-    }
-    assert mapped(kind, item).properties == {
-        "volume_kms_key_id": "***",
-        "volume_attachments": [{"device": "***"}, {"instance_id": "i-1"}],
-    }
-
-
 def test_what_is_gone_is_no_resource() -> None:
     kind = replace(VOLUME, gone=("State", ("deleted", "deleting")))
     make = compile_mapper(kind, item_members(MODELS, kind))
