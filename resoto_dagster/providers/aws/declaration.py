@@ -76,12 +76,18 @@ class Detail:
 class Value:
     """A normalised property: a path, and what makes the property's value of what is there.
 
-    With nothing there the value is `absent`; a property without a value is left out.
+    Several paths give the function as many arguments, None for those where nothing is there. With nothing
+    there at all the value is `absent`; a property without a value is left out.
     """
 
-    path: str
-    convert: Callable[[Any], Any]
+    path: str | tuple[str, ...]
+    convert: Callable[..., Any]
     absent: Any = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Its paths, be it one or several."""
+        return (self.path,) if isinstance(self.path, str) else self.path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +172,7 @@ class AwsKind(Kind):
     `prefix` (`instance`) is put before the snake_case name of every member of an item that nothing else
     names and that is not dropped: `ImageId` becomes `instance_image_id`, while a name that starts with the
     prefix already stays. Members of structures inside are named in snake_case alone; keys of maps stay.
+    `id` must be one of a kind in account and region; where no path alone leads to it, a `Value` makes it.
     `name_path` leads to the name (of a list: its first element); without one, or with nothing there, the tag
     `Name`, then the id. `arn` is a path, or a text that holds `{partition}`, `{region}`, `{account}` and
     `{id}` where the API does not answer an ARN.
@@ -181,9 +188,9 @@ class AwsKind(Kind):
 
     service: str
     api: Call
-    id: str
+    id: str | Value
     prefix: str
-    name_path: str | None = None
+    name_path: str | Value | None = None
     arn: str | None = None
     ctime: str | None = None
     mtime: str | None = None

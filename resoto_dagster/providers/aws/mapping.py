@@ -33,7 +33,7 @@ def compile_mapper(kind: AwsKind, members: Mapping[str, Shape]) -> Mapper:
 
     Raises LookupError when the declaration names what the items do not have.
     """
-    get_id, get_name, get_tags = compile_path(kind.id), _name(kind), _tags(kind)
+    get_id, get_name, get_tags = compile_value(kind.id), _name(kind), _tags(kind)
     get_arn, get_region, get_edges = _arn(kind), _region(kind), _edges(kind)
     get_ctime, get_mtime, get_atime = _moment(kind.ctime), _moment(kind.mtime), _moment(kind.atime)
     get_properties, is_gone = _properties(kind, members), _gone(kind)
@@ -95,7 +95,8 @@ def _properties(kind: AwsKind, members: Mapping[str, Shape]) -> Callable[[Mappin
 
 def _property(members: Mapping[str, Shape], source: str | Value) -> tuple[Getter, Convert | None]:
     if isinstance(source, Value):
-        member_at(members, source.path)
+        for path in source.paths:
+            member_at(members, path)
         return compile_value(source), None
     convert = converter(member_at(members, source))
     if convert is not None and "[]" in source:
@@ -106,8 +107,9 @@ def _property(members: Mapping[str, Shape], source: str | Value) -> tuple[Getter
 
 def _remaining(kind: AwsKind, members: Mapping[str, Shape]) -> dict[str, tuple[str, Convert | None]]:
     """The members that nothing names, with the name and form under which they become properties."""
-    named = {kind.id, kind.name_path, kind.tags, kind.arn, kind.ctime, kind.mtime, kind.atime, *kind.drop}
-    named |= {source if isinstance(source, str) else source.path for source in kind.properties.values()}
+    named = {kind.tags, kind.arn, kind.ctime, kind.mtime, kind.atime, *kind.drop}
+    for source in (kind.id, kind.name_path, *kind.properties.values()):
+        named.update(source.paths if isinstance(source, Value) else (source,))
     made = {
         member: (_prefixed(kind.prefix, xform_name(member)), converter(shape))
         for member, shape in members.items()

@@ -27,8 +27,17 @@ def compile_value(source: str | Value) -> Getter:
     """A function that returns what is at the path, or what the `Value` makes of it."""
     if isinstance(source, str):
         return compile_path(source)
-    get, convert, absent = compile_path(source.path), source.convert, source.absent
-    return lambda item: absent if (value := get(item)) is None else convert(value)
+    convert, absent = source.convert, source.absent
+    if isinstance(source.path, str):
+        get = compile_path(source.path)
+        return lambda item: absent if (value := get(item)) is None else convert(value)
+    getters = [compile_path(path) for path in source.path]
+
+    def made_of_several(item: Any) -> Any:
+        values = [get(item) for get in getters]
+        return absent if all(value is None for value in values) else convert(*values)
+
+    return made_of_several
 
 
 def compile_list(source: str | Value) -> Callable[[Any], list[Any]]:

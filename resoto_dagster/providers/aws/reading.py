@@ -12,7 +12,7 @@ from resoto_dagster.providers.aws.details import Item, Run, compile_detail
 from resoto_dagster.providers.aws.listing import Listing
 from resoto_dagster.providers.aws.mapping import compile_mapper
 from resoto_dagster.providers.aws.params import compile_params
-from resoto_dagster.providers.aws.paths import compile_path
+from resoto_dagster.providers.aws.paths import compile_value
 from resoto_dagster.providers.aws.shapes import item_members
 from resoto_dagster.providers.base import ProviderError
 
@@ -23,7 +23,7 @@ class Reader:
     def __init__(self, kind: AwsKind, models: Session) -> None:
         self._kind = kind
         self._listing = Listing(kind.api, kind.missing)
-        self._id = compile_path(kind.id)
+        self._id = compile_value(kind.id)
         self._map = compile_mapper(kind, item_members(models, kind))
         self._details = [compile_detail(kind, detail) for detail in kind.details]
         self._narrow = None if kind.read is None else compile_params(kind.read)
@@ -36,7 +36,7 @@ class Reader:
         items = self._listing.all(account.client(self._kind.service, region), run)
         by_id = {self._id(item): item for item in items}
         if None in by_id:
-            raise LookupError(f"{self._kind.api.operation}: an item has no {self._kind.id}")
+            raise LookupError(f"{self._kind.api.operation}: an item of {self._kind.name} has no id")
         return self._finish(list(by_id.values()), account, region, run)
 
     def read_one(self, account: Account, region: str, reported: Mapping[str, Any]) -> Resource | None:

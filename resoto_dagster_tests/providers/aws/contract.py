@@ -61,16 +61,16 @@ def _items(kind: AwsKind) -> Iterator[str]:
     members = item_members(MODELS, kind)
     property_names(kind, members)
     times = [path for path in (kind.ctime, kind.mtime, kind.atime) if path]
-    for path in (kind.id, kind.name_path, *times, kind.gone[0] if kind.gone else None):
-        if path:
+    for source in (kind.id, kind.name_path, *times, kind.gone[0] if kind.gone else None):
+        for path in _paths_of(source):
             member_at(members, path)
     if kind.arn and "{" not in kind.arn:
         member_at(members, kind.arn)
     if kind.tags and (kind.tagging or kind.tags != "Tags"):
         member_at(members, kind.tags)
     for source in (*kind.properties.values(), kind.region_path):
-        if source:
-            member_at(members, _path(source))
+        for path in _paths_of(source):
+            member_at(members, path)
     yield from (f"{path} is no time" for path in times if not _is_time(member_at(members, path)))
     yield from (f"there is no {name} to drop" for name in kind.drop if name not in members)
 
@@ -87,10 +87,10 @@ def _bases(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:
 
 def _links(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:
     for link in kind.links:
-        shape = member_at(members, _path(link.path))
+        shapes = [member_at(members, path) for path in _paths_of(link.path)]
         if link.kind not in KINDS:
             yield f"there is no kind {link.kind}"
-        if isinstance(link.path, str) and _element(shape).type_name != "string":
+        if isinstance(link.path, str) and _element(shapes[0]).type_name != "string":
             yield f"{link.path} is no text"
         if link.by == "arn" and link.kind in KINDS and not KINDS[link.kind].arn:
             yield f"{link.kind} has no ARN"
@@ -244,8 +244,10 @@ def _paths(sources: Iterable[Any]) -> Iterator[str]:
             yield from source
 
 
-def _path(source: str | Value) -> str:
-    return source if isinstance(source, str) else source.path
+def _paths_of(source: str | Value | None) -> tuple[str, ...]:
+    if isinstance(source, Value):
+        return source.paths
+    return (source,) if source else ()
 
 
 def _element(shape: Shape) -> Shape:

@@ -51,6 +51,22 @@ def test_members_become_properties_with_the_prefix_in_snake_case() -> None:
     assert found.properties == {"volume_size": 8, "volume_type": "gp3", "volume_attachments": []}
 
 
+def test_a_value_of_several_paths_gets_what_is_at_each() -> None:
+    kind = replace(
+        VOLUME,
+        id=Value(("VolumeId", "SnapshotId"), lambda *parts: "/".join(filter(None, parts))),
+        name_path=Value("VolumeId", str.upper),
+        properties={
+            "both": Value(("Size", "Iops"), lambda size, iops: [size, iops]),
+            "neither": Value(("State", "KmsKeyId"), lambda *_: "made of nothing", absent="none"),
+        },
+    )
+    alone = mapped(kind, {"VolumeId": "vol-1", "Size": 8, "VolumeType": "gp3"})
+    assert (alone.id, alone.name) == ("vol-1", "VOL-1")
+    assert alone.properties == {"both": [8, None], "neither": "none", "volume_type": "gp3"}
+    assert mapped(kind, {"VolumeId": "vol-1", "SnapshotId": "snap-1"}).id == "vol-1/snap-1"
+
+
 def test_times_are_text_in_utc_inside_and_moments_outside() -> None:
     found = mapped(
         replace(VOLUME, ctime="CreateTime"),
