@@ -176,6 +176,8 @@ class AwsKind(Kind):
     `name_path` leads to the name (of a list: its first element); without one, or with nothing there, the tag
     `Name`, then the id. `arn` is a path, or a text that holds `{partition}`, `{region}`, `{account}` and
     `{id}` where the API does not answer an ARN.
+    `secret` are the paths of maps of which the keys alone are kept, since their values often are passwords
+    (the environment of a container).
     A kind that is not `regional` belongs to its account as a whole; with a `region_path` each resource lies
     in the region that is found there, and details are asked for in it.
     `read` narrows the list call to one resource; `missing` are the error codes that say it is gone;
@@ -199,6 +201,7 @@ class AwsKind(Kind):
     regional: bool = True
     properties: Mapping[str, str | Value] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()
     details: tuple[Detail, ...] = ()
     region_path: str | Value | None = None
     links: tuple[Link, ...] = ()

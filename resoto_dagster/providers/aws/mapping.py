@@ -14,6 +14,8 @@ from resoto_dagster.providers.aws.paths import Getter, compile_list, compile_pat
 from resoto_dagster.providers.aws.shapes import Convert, converter, member_at
 
 RESERVED = frozenset({"id", "kind", "name", "tags", "ctime", "mtime", "atime"})
+HIDDEN = "***"
+"""What is kept instead of a value that may be a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,12 @@ def compile_mapper(kind: AwsKind, members: Mapping[str, Shape]) -> Mapper:
     get_id, get_name, get_tags = compile_value(kind.id), _name(kind), _tags(kind)
     get_arn, get_region, get_edges = _arn(kind), _region(kind), _edges(kind)
     get_ctime, get_mtime, get_atime = _moment(kind.ctime), _moment(kind.mtime), _moment(kind.atime)
-    get_properties, is_gone = _properties(kind, members), _gone(kind)
+    get_properties, is_gone, hide = _properties(kind, members), _gone(kind), _hide(kind)
 
     def make(item: Mapping[str, Any], place: Place) -> Resource | None:
         if is_gone(item):
             return None
+        hide(item)
         resource_id = str(get_id(item))
         region = get_region(item, place)
         tags = get_tags(item)
@@ -198,6 +201,19 @@ def _gone(kind: AwsKind) -> Callable[[Any], bool]:
         return lambda _: False
     get, values = compile_path(kind.gone[0]), frozenset(kind.gone[1])
     return lambda item: get(item) in values
+
+
+def _hide(kind: AwsKind) -> Callable[[Any], None]:
+    places = [path.rpartition(".") for path in kind.secret]
+    compiled = [(compile_list(holder) if holder else None, name) for holder, _, name in places]
+
+    def hide(item: Any) -> None:
+        for holders_of, name in compiled:
+            for holder in holders_of(item) if holders_of else (item,):
+                if name in holder:
+                    holder[name] = dict.fromkeys(holder[name], HIDDEN)
+
+    return hide
 
 
 def _edges(kind: AwsKind) -> Callable[[Any, Place, str, str], tuple[Edge, ...]]:

@@ -97,6 +97,35 @@ def test_keys_of_maps_are_data() -> None:
     assert found.properties == {"function_environment": {"variables": {"DbHost": "a", "X_Y": "b"}}}
 
 
+def test_of_what_is_secret_the_keys_alone_are_kept() -> None:
+    model = replace(
+        FUNCTION,
+        service="sagemaker",
+        api=Call(operation="describe_model", items=""),
+        id="ModelName",
+        secret=("PrimaryContainer.Environment", "Containers[].Environment"),
+    )
+    item = {
+        "ModelName": "m",
+        "PrimaryContainer": {"Environment": {"Token": "t"}, "Image": "i"},
+        "Containers": [{"Environment": {"Key": "k"}}, {"Image": "j"}],
+    }
+    assert mapped(model, item).properties == {
+        "function_primary_container": {"environment": {"Token": "***"}, "image": "i"},
+        "function_containers": [{"environment": {"Key": "***"}}, {"image": "j"}],
+    }
+    assert mapped(model, {"ModelName": "m"}).properties == {}
+
+    job = replace(
+        model,
+        api=Call(operation="describe_transform_job", items=""),
+        id="TransformJobName",
+        secret=("Environment",),
+    )
+    item = {"TransformJobName": "j", "Environment": {"Token": "t"}}
+    assert mapped(job, item).properties == {"function_environment": {"Token": "***"}}
+
+
 def test_a_property_names_a_member_so_that_it_stands_there_once() -> None:
     kind = replace(
         VOLUME,

@@ -1,15 +1,6 @@
 """Functions."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging, Value
-
-
-def _without_values(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """The names of the environment's variables; their values are often secrets and are not kept."""
-    return {"variables": dict.fromkeys(environment.get("Variables", {}), "***")}
-
+from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging
 
 _FUNCTION = AwsKind(
     name="aws_lambda_function",
@@ -29,9 +20,9 @@ _FUNCTION = AwsKind(
         "function_dead_letter_config": "DeadLetterConfig.TargetArn",
         "function_tracing_config": "TracingConfig.Mode",
         "function_ephemeral_storage": "EphemeralStorage.Size",
-        "function_environment": Value("Environment", _without_values),
     },
     drop=("DeadLetterConfig", "TracingConfig", "EphemeralStorage"),
+    secret=("Environment.Variables",),
     links=(
         Link(kind="aws_vpc", path="VpcConfig.VpcId", parent=True, delete="before"),
         Link(kind="aws_ec2_subnet", path="VpcConfig.SubnetIds[]", parent=True, delete="before"),
