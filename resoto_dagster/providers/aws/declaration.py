@@ -177,7 +177,7 @@ class AwsKind(Kind):
     `Name`, then the id. `arn` is a path, or a text that holds `{partition}`, `{region}`, `{account}` and
     `{id}` where the API does not answer an ARN.
     `secret` are the paths of maps of which the keys alone are kept, since their values often are passwords
-    (the environment of a container).
+    (the environment of a container), and of texts that are not kept at all.
     A kind that is not `regional` belongs to its account as a whole; with a `region_path` each resource lies
     in the region that is found there, and details are asked for in it.
     `read` narrows the list call to one resource; `missing` are the error codes that say it is gone;

@@ -211,7 +211,8 @@ def _hide(kind: AwsKind) -> Callable[[Any], None]:
         for holders_of, name in compiled:
             for holder in holders_of(item) if holders_of else (item,):
                 if name in holder:
-                    holder[name] = dict.fromkeys(holder[name], HIDDEN)
+                    value = holder[name]
+                    holder[name] = dict.fromkeys(value, HIDDEN) if isinstance(value, dict) else HIDDEN
 
     return hide
 

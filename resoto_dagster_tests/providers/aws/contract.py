@@ -73,9 +73,10 @@ def _items(kind: AwsKind) -> Iterator[str]:
             member_at(members, path)
     yield from (f"{path} is no time" for path in times if not _is_time(member_at(members, path)))
     yield from (f"there is no {name} to drop" for name in kind.drop if name not in members)
-    yield from (
-        f"{path} is no map" for path in kind.secret if not isinstance(member_at(members, path), MapShape)
-    )
+    for path in kind.secret:
+        shape = member_at(members, path)
+        if not isinstance(shape, MapShape) and shape.type_name != "string":
+            yield f"{path} is no map and no text"
 
 
 def _bases(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:

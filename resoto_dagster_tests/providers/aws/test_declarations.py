@@ -30,7 +30,7 @@ def test_declaration_holds(name: str) -> None:
         ({"id": "DiskId"}, "there is no member DiskId"),
         ({"ctime": "Size"}, "Size is no time"),
         ({"drop": ("Disk",)}, "there is no Disk to drop"),
-        ({"secret": ("Attachments[].Device",)}, "Attachments[].Device is no map"),
+        ({"secret": ("Attachments",)}, "Attachments is no map and no text"),
         ({"properties": {"volume_status": "Status"}}, "there is no member Status"),
         ({"properties": {}}, "bases: volume_status is not set"),
         ({"bases": ("disk",)}, "no base kinds: ['disk']"),

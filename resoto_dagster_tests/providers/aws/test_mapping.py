@@ -126,6 +126,14 @@ def test_of_what_is_secret_the_keys_alone_are_kept() -> None:
     assert mapped(job, item).properties == {"function_environment": {"Token": "***"}}
 
 
+def test_a_text_that_is_secret_is_not_kept() -> None:
+    kind = replace(VOLUME, secret=("Attachments[].Device",))
+    item = {"VolumeId": "vol-1", "Attachments": [{"Device": "/dev/a", "InstanceId": "i-1"}, {}]}
+    assert mapped(kind, item).properties == {
+        "volume_attachments": [{"device": "***", "instance_id": "i-1"}, {}]
+    }
+
+
 def test_a_property_names_a_member_so_that_it_stands_there_once() -> None:
     kind = replace(
         VOLUME,

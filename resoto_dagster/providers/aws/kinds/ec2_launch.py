@@ -69,7 +69,7 @@ _LAUNCH_TEMPLATE = AwsKind(
     tagging=TAGGING,
     held_back=(HeldBack("operator.managed", (True,), "the service that made it deletes it"),),
     # The script of an instance's first start often has passwords in it.
-    secrets=("Latest.LaunchTemplateData.UserData",),
+    secret=("Latest.LaunchTemplateData.UserData",),
 )
 
 _HOST = AwsKind(
