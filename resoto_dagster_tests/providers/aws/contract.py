@@ -22,6 +22,7 @@ _NOT_TOLD = {
     "quota": {"quota", "usage", "quota_type"},
     "region": {"region_in_use"},
     "volume": {"snapshot_before_delete"},
+    "volume_type": {"ondemand_cost"},
 }
 """Properties of base kinds that no answer of AWS holds, by kind or base kind."""
 

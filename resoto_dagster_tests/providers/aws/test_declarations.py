@@ -71,6 +71,20 @@ def test_declaration_holds(name: str) -> None:
             "there is no member Id",
         ),
         (
+            {
+                "details": (
+                    Detail(
+                        operation="describe_volume_status",
+                        params={"VolumeIds": ["VolumeId"]},
+                        result="VolumeStatuses",
+                        match=("VolumeId", "VolumeId"),
+                        into="Status",
+                    ),
+                )
+            },
+            "a match is for a batch, or for one call without params",
+        ),
+        (
             {"tagging": Tagging(upsert="create_tags", remove="delete_tags", params={"Resources": ["id"]})},
             "has no member TagKeys",
         ),
