@@ -108,7 +108,7 @@ def _of_reported(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:
         yield from _unreported(kind, rule.property, members)
     if kind.read is not None:
         operation = operation_model(MODELS, kind.service, kind.api.operation)
-        yield from _params(operation, {*kind.read, *_given(kind.api)} - _of_owner(kind.api))
+        yield from _params(operation, {*kind.read, *(_given(kind.api) - _of_owner(kind.api))})
         for source in kind.read.values():
             yield from _unreported(kind, source, members)
 

@@ -20,6 +20,7 @@ RESOTO = {row["kind"]: row for row in csv.DictReader(_FILE.read_text().splitline
 
 OTHERWISE: Mapping[tuple[str, str], str] = {
     ("aws_cloudformation_stack", "taggable"): "AWS would update every resource in it",
+    ("aws_cloudformation_stack_set", "taggable"): "AWS would update every stack of the set",
     ("aws_ec2_network_acl", "aws_ec2_subnet"): "AWS keeps it while a subnet has it, so the subnet goes first",
     ("aws_ec2_network_interface", "aws_ec2_instance"): "AWS keeps it while it is attached",
     ("aws_ec2_instance_type", "memory_info"): "instance_memory holds it, in the unit of the base kind",

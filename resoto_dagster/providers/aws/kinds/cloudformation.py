@@ -91,4 +91,78 @@ _STACK = AwsKind(
     changing=("stack_drift_information", "stack_last_operations"),
 )
 
-KINDS = (_STACK,)
+
+def _instance_id(stack_set: str | None, account: str | None, region: str | None) -> str:
+    return f"{stack_set}/{account}/{region}"
+
+
+_STACK_SET = AwsKind(
+    name="aws_cloudformation_stack_set",
+    description="A template, and the accounts and regions that have a stack of it. Its tags are changed with "
+    "the template, not here: AWS would update every stack of the set.",
+    service="cloudformation",
+    api=Call(operation="list_stack_sets", items="Summaries", params={"Status": "ACTIVE"}, page_size=100),
+    details=(
+        Detail(
+            operation="describe_stack_set",
+            params={"StackSetName": "StackSetName"},
+            result="StackSet",
+            into="",
+        ),
+    ),
+    id="StackSetId",
+    name_path="StackSetName",
+    arn="StackSetARN",
+    prefix="stack_set",
+    properties={
+        "description": "Description",
+        "stack_set_managed_execution": "ManagedExecution.Active",
+        "stack_set_parameters": Value("Parameters", _parameters),
+    },
+    drop=("TemplateBody",),
+    missing=("StackSetNotFoundException",),
+    gone=("Status", ("DELETED",)),
+    delete=(Step(operation="delete_stack_set", params={"StackSetName": "name"}),),
+    changing=(
+        "stack_set_drift_status",
+        "stack_set_last_drift_check_timestamp",
+        "stack_set_regions",
+        "stack_set_drift_detection_details",
+    ),
+)
+
+_STACK_INSTANCE = AwsKind(
+    name="aws_cloud_formation_stack_instance_summary",
+    description="The place that a stack set has a stack of its own in: an account and a region.",
+    service="cloudformation",
+    api=Call(
+        operation="list_stack_instances",
+        items="Summaries",
+        params={"StackSetName": "item.StackSetName"},
+        each=Call(operation="list_stack_sets", items="Summaries", params={"Status": "ACTIVE"}, page_size=100),
+        page_size=100,
+    ),
+    id=Value(("StackSetId", "Account", "Region"), _instance_id),
+    prefix="stack_instance",
+    tags="",
+    properties={
+        "stack_instance_stack_set_id": "StackSetId",
+        "stack_instance_account": "Account",
+        "stack_instance_region": "Region",
+        "stack_instance_status": "Status",
+        "stack_instance_stack_instance_status": "StackInstanceStatus.DetailedStatus",
+    },
+    links=(
+        # A set that still has instances can't be deleted.
+        Link(kind="aws_cloudformation_stack_set", path="StackSetId", parent=True, delete="before"),
+        Link(kind="aws_cloudformation_stack", path="StackId"),
+    ),
+    read={
+        "StackSetName": "stack_instance_stack_set_id",
+        "StackInstanceAccount": "stack_instance_account",
+        "StackInstanceRegion": "stack_instance_region",
+    },
+    missing=("StackSetNotFoundException",),
+)
+
+KINDS = (_STACK, _STACK_SET, _STACK_INSTANCE)
