@@ -47,10 +47,13 @@ class Detail:
     With an empty `into` the members of the answer become members of the item. `result` is the place in the
     answer; without it the whole answer counts. Details are called in the order they are declared in, and
     are paginated as list calls are.
-    `params` takes paths into the item (a path in a list, `["LoadBalancerName"]`, makes a list).
+    `params` takes paths into the item (a path in a list, `["LoadBalancerName"]`, makes a list), or a `Value`
+    where more than a path decides whether and what to ask.
     With a `batch` one call asks for that many items (the list param then holds each item's value once), and
-    `match` says which path of an answer's element equals which path of the item: `(answer, item)`. With a
-    `match` and no `params`, one call answers for all items.
+    `match` says which path of an answer's element equals which path of the item: `(answer, item)`.
+    Without `params` one call answers for all items: each gets the element that its `match` finds in the
+    answer, or the answer as it is. `ready` is a path of the answer and the value there by which it says that
+    it is ready; until then it is asked for again, for a few minutes at most.
     `each` is the path of a list in the item, filled by an earlier detail: the call is made for each of its
     elements, `params` are then paths into the element, and the results, lists all, are joined to one.
     With `everywhere` the answer of a batch holds for all accounts and regions, so that each value is asked
@@ -60,11 +63,12 @@ class Detail:
     """
 
     operation: str
-    params: Mapping[str, str | list[str]]
+    params: "Mapping[str, str | list[str] | Value]"
     into: str
     result: str | None = None
     batch: int = 1
     match: tuple[str, str] | None = None
+    ready: tuple[str, str] | None = None
     everywhere: bool = False
     each: str | None = None
     absent: tuple[str, ...] = ()

@@ -1,7 +1,8 @@
 """The further calls that complete listed items: tags, policies, settings that the list call leaves out."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any
 
@@ -12,6 +13,11 @@ from resoto_dagster.providers.aws.errors import ApiError
 from resoto_dagster.providers.aws.mapping import region_getter
 from resoto_dagster.providers.aws.params import compile_params
 from resoto_dagster.providers.aws.paths import compile_list, compile_path
+from resoto_dagster.providers.base import ProviderError
+
+PAUSE = 1.0
+"""Seconds until it is asked again whether something is ready."""
+_LONGEST = 300.0
 
 Item = dict[str, Any]
 Run = Callable[[Iterable[Callable[[], None]]], None]
@@ -25,8 +31,10 @@ def compile_detail(kind: AwsKind, detail: Detail) -> AddDetail:
 
     It raises ProviderError when a call fails: an item without its details is not known.
     """
-    if detail.match:
-        return _matched(kind, detail)
+    if not detail.params:
+        return _of_all(kind, detail)
+    if detail.batch > 1:
+        return _batched(kind, detail)
     return _of_elements(kind, detail) if detail.each else _one_by_one(kind, detail)
 
 
@@ -83,17 +91,21 @@ def _of_elements(kind: AwsKind, detail: Detail) -> AddDetail:
     return add
 
 
-def _matched(kind: AwsKind, detail: Detail) -> AddDetail:
-    assert detail.match is not None
-    service, store, params_of_calls = detail.service or kind.service, _store(detail), _batches(detail)
+def _batched(kind: AwsKind, detail: Detail) -> AddDetail:
+    assert detail.match is not None  # a declaration with a batch says what belongs to which item
+    service, store = detail.service or kind.service, _store(detail)
+    asked, source = next((name, made) for name, made in detail.params.items() if isinstance(made, list))
+    values_of = compile_list(source[0])
     answer_key, item_key = (compile_path(path) for path in detail.match)
 
     def find(items: list[Item], found: dict[Any, Any], client: ServiceClient, run: Run) -> None:
-        def ask(params: Item) -> None:
-            for element in _answer(client, detail, {**detail.const, **params}) or ():
+        def ask(values: list[Any]) -> None:
+            for element in _answer(client, detail, {**detail.const, asked: values}) or ():
                 found[answer_key(element)] = element
 
-        run([bound(ask, params) for params in params_of_calls(items, found)])
+        distinct = dict.fromkeys(value for item in items for value in values_of(item))
+        values = [value for value in distinct if value not in found]
+        run([bound(ask, values[at : at + detail.batch]) for at in range(0, len(values), detail.batch)])
 
     everywhere: dict[Any, Any] = {}
     lock = threading.Lock()
@@ -113,22 +125,42 @@ def _matched(kind: AwsKind, detail: Detail) -> AddDetail:
     return add
 
 
-def _batches(detail: Detail) -> Callable[[list[Item], Mapping[Any, Any]], list[Item]]:
-    """A function that makes the params of every call for items, of those whose answers are not found yet."""
-    if not detail.params:
-        return lambda items, _: [{}] if items else []
-    ((name, source),) = detail.params.items()
-    values_of = compile_list(source[0])
+def _of_all(kind: AwsKind, detail: Detail) -> AddDetail:
+    service, store = detail.service or kind.service, _store(detail)
+    answer_key, item_key = (compile_path(path) for path in detail.match or ("", ""))
 
-    def batches(items: list[Item], found: Mapping[Any, Any]) -> list[Item]:
-        distinct = dict.fromkeys(value for item in items for value in values_of(item))
-        values = [value for value in distinct if value not in found]
-        return [{name: values[at : at + detail.batch]} for at in range(0, len(values), detail.batch)]
+    def add(items: list[Item], account: Account, region: str, run: Run) -> list[Item]:
+        answers: list[Any] = []
 
-    return batches
+        def ask() -> None:
+            answers.append(_answer(account.client(service, region), detail, dict(detail.const)))
+
+        run([ask] if items else [])
+        for answer in answers:
+            elements = {answer_key(one): one for one in answer or ()} if detail.match else {}
+            for item in items:
+                part = elements.get(item_key(item)) if detail.match else answer
+                if part is not None:
+                    store(item, part)
+        return items
+
+    return add
 
 
 def _answer(client: ServiceClient, detail: Detail, params: dict[str, Any]) -> Any:
+    """What is at the detail's place in the answer, as soon as it is ready; None when there is none."""
+    if detail.ready is None:
+        return _asked(client, detail, params)
+    path, value = detail.ready
+    is_at, end = compile_path(path), time.monotonic() + _LONGEST
+    while is_at(answer := _asked(client, detail, params)) != value:
+        if time.monotonic() > end:
+            raise ProviderError(f"{detail.operation}: {path} is {is_at(answer)} and not {value} for too long")
+        time.sleep(PAUSE)
+    return answer
+
+
+def _asked(client: ServiceClient, detail: Detail, params: dict[str, Any]) -> Any:
     """What is at the detail's place in the answer, of all pages together; None when there is none."""
     result = compile_path(detail.result) if detail.result else _without_metadata
     whole: Any = None

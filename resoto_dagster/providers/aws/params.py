@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from resoto_dagster.providers.aws.paths import compile_list, compile_path
+from resoto_dagster.providers.aws.declaration import Value
+from resoto_dagster.providers.aws.paths import compile_list, compile_value
 
-Source = str | list[str] | Mapping[str, str]
+Source = str | list[str] | Mapping[str, str] | Value
 MakeParams = Callable[[Any], dict[str, Any] | None]
 
 
@@ -37,8 +38,8 @@ def with_dotted(params: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str,
 
 
 def _compile_source(source: Source) -> Callable[[Any], Any]:
-    if isinstance(source, str):
-        return compile_path(source)
+    if isinstance(source, str | Value):
+        return compile_value(source)
     if isinstance(source, Mapping):
         return compile_params(source)
     lists = [compile_list(path) for path in source]

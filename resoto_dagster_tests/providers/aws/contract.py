@@ -124,12 +124,14 @@ def _detail(kind: AwsKind, detail: Detail, members: Mapping[str, Shape]) -> Iter
         member_at(source, path)
     if detail.batch > 1 and detail.match is None:
         yield "a batch needs a match"
-    if detail.batch > 1 and [type(value) for value in detail.params.values()] != [list]:
-        yield "a batch needs a list param, and no other"
+    if detail.batch > 1 and not any(isinstance(value, list) for value in detail.params.values()):
+        yield "a batch needs a list param"
     if detail.everywhere and detail.batch == 1:
         yield "only a batch is asked once for everywhere"
     if detail.match and detail.batch == 1 and detail.params:
         yield "a match is for a batch, or for one call without params"
+    if detail.ready:
+        shape_at(operation.output_shape, ".".join(filter(None, (detail.result, detail.ready[0]))))
     if detail.match:
         answer = shape_at(operation.output_shape, detail.result or "")
         shape_at(_element(answer), detail.match[0])
@@ -243,6 +245,8 @@ def _paths(sources: Iterable[Any]) -> Iterator[str]:
     for source in sources:
         if isinstance(source, str):
             yield source
+        elif isinstance(source, Value):
+            yield from source.paths
         elif isinstance(source, Mapping):
             yield from source.values()
         else:
