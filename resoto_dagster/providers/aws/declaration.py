@@ -198,9 +198,9 @@ class AwsKind(Kind):
     prefix: str
     name_path: str | Value | None = None
     arn: str | None = None
-    ctime: str | None = None
-    mtime: str | None = None
-    atime: str | None = None
+    ctime: str | Value | None = None
+    mtime: str | Value | None = None
+    atime: str | Value | None = None
     tags: str = "Tags"
     regional: bool = True
     properties: Mapping[str, str | Value] = field(default_factory=dict)

@@ -17,7 +17,8 @@ from resoto_dagster.providers.base import ProviderError
 
 PAUSE = 1.0
 """Seconds until it is asked again whether something is ready."""
-_LONGEST = 300.0
+LONGEST = 300.0
+"""Seconds for which it is."""
 
 Item = dict[str, Any]
 Run = Callable[[Iterable[Callable[[], None]]], None]
@@ -152,7 +153,7 @@ def _answer(client: ServiceClient, detail: Detail, params: dict[str, Any]) -> An
     if detail.ready is None:
         return _asked(client, detail, params)
     path, value = detail.ready
-    is_at, end = compile_path(path), time.monotonic() + _LONGEST
+    is_at, end = compile_path(path), time.monotonic() + LONGEST
     while is_at(answer := _asked(client, detail, params)) != value:
         if time.monotonic() > end:
             raise ProviderError(f"{detail.operation}: {path} is {is_at(answer)} and not {value} for too long")

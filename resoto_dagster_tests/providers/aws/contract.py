@@ -18,6 +18,7 @@ _TOKENS = {"NextToken", "NextMarker", "Marker", "NextContinuationToken", "Contin
 
 _NOT_TOLD = {
     "aws_elb": {"public_ip_address"},
+    "aws_iam_server_certificate": {"dns_names"},
     "instance_type": {"ondemand_cost", "reservations"},
     "quota": {"quota", "usage", "quota_type"},
     "region": {"region_in_use"},
@@ -72,7 +73,8 @@ def _items(kind: AwsKind) -> Iterator[str]:
     for source in (*kind.properties.values(), kind.region_path):
         for path in _paths_of(source):
             member_at(members, path)
-    yield from (f"{path} is no time" for path in times if not _is_time(member_at(members, path)))
+    told = [path for path in times if isinstance(path, str)]
+    yield from (f"{path} is no time" for path in told if not _is_time(member_at(members, path)))
     yield from (f"there is no {name} to drop" for name in kind.drop if name not in members)
     for path in kind.secret:
         shape = member_at(members, path)

@@ -81,6 +81,14 @@ _INSTANCE = AwsKind(
         Link(kind="aws_ec2_subnet", path="SubnetId", parent=True, delete="before"),
         Link(kind="aws_ec2_instance_type", path="InstanceType", parent=True),
         Link(kind="aws_ec2_image", path="ImageId", parent=True),
+        # AWS would delete a profile that an instance still has.
+        Link(
+            kind="aws_iam_instance_profile",
+            path="IamInstanceProfile.Arn",
+            by="arn",
+            parent=True,
+            delete="before",
+        ),
         Link(kind="aws_ec2_security_group", path="SecurityGroups[].GroupId", delete="before"),
         Link(kind="aws_ec2_keypair", path="KeyName", by="name", delete="before"),
     ),
