@@ -135,6 +135,7 @@ class Step:
 @dataclass(frozen=True, kw_only=True)
 class Tagging:
     """How tags are set and removed. `tags` and `keys` name the params that take them (`Tagging.TagSet`).
+    `named` says how a tag object calls its key and its value.
 
     `params` are paths into `reported`, `const` goes along as it is with both calls. Every tag and every key
     object carries what is at the paths of `tag_members`, and `tag_const`, too.
@@ -149,6 +150,7 @@ class Tagging:
     keys: str = "TagKeys"
     tags_form: Literal["list", "map"] = "list"
     keys_form: Literal["names", "objects"] = "names"
+    named: tuple[str, str] = ("Key", "Value")
     const: Mapping[str, Any] = field(default_factory=dict)
     tag_members: Mapping[str, str] = field(default_factory=dict)
     tag_const: Mapping[str, Any] = field(default_factory=dict)

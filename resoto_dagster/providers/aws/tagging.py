@@ -52,10 +52,11 @@ def _calls(
 def _tags(tagging: Tagging, tags: Mapping[str, str], members: Mapping[str, Any]) -> Any:
     if tagging.tags_form == "map":
         return dict(tags)
-    return [{"Key": key, "Value": value, **members} for key, value in tags.items()]
+    key_name, value_name = tagging.named
+    return [{key_name: key, value_name: value, **members} for key, value in tags.items()]
 
 
 def _keys(tagging: Tagging, keys: Collection[str], members: Mapping[str, Any]) -> Any:
     if tagging.keys_form == "names":
         return list(keys)
-    return [{"Key": key, **members} for key in keys]
+    return [{tagging.named[0]: key, **members} for key in keys]

@@ -175,13 +175,13 @@ def _tagging(kind: AwsKind, tagging: Tagging, members: Mapping[str, Shape]) -> I
     if isinstance(tags, MapShape) != (tagging.tags_form == "map"):
         yield "tags_form is another one"
     elif isinstance(tags, ListShape):
-        yield from _missing_members(tags.member, {"Key", "Value", *tagging.tag_members, *tagging.tag_const})
+        yield from _missing_members(tags.member, {*tagging.named, *tagging.tag_members, *tagging.tag_const})
     if not tagging.replaces:
         key = _element(shape_at(remove.input_shape, tagging.keys))
         if isinstance(key, StructureShape) != (tagging.keys_form == "objects"):
             yield "keys_form is another one"
         elif isinstance(key, StructureShape):
-            yield from _missing_members(key, {"Key", *tagging.tag_members, *tagging.tag_const})
+            yield from _missing_members(key, {tagging.named[0], *tagging.tag_members, *tagging.tag_const})
 
 
 def _call(service: str, call: Call, *, owner_paths: bool) -> Iterator[str]:
