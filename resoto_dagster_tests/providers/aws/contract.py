@@ -17,6 +17,7 @@ MODELS = Session()
 _TOKENS = {"NextToken", "NextMarker", "Marker", "NextContinuationToken", "ContinuationToken"}
 
 _NOT_TOLD = {
+    "aws_acm_certificate": {"sha1_fingerprint"},
     "aws_elb": {"public_ip_address"},
     "aws_iam_server_certificate": {"dns_names"},
     "instance_type": {"ondemand_cost", "reservations"},

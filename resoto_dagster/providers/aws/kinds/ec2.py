@@ -174,6 +174,7 @@ _VOLUME = AwsKind(
     drop=("VolumeArn",),
     links=(
         Link(kind="aws_ec2_volume_type", path="VolumeType", parent=True),
+        Link(kind="aws_kms_key", path="KmsKeyId", by="arn", delete="before"),
         Link(kind="aws_ec2_instance", path="Attachments[].InstanceId", parent=True, delete="after"),
     ),
     read={"VolumeIds": ["id"]},
@@ -222,7 +223,10 @@ _SNAPSHOT = AwsKind(
         "owner_id": "OwnerId",
         "owner_alias": "OwnerAlias",
     },
-    links=(Link(kind="aws_ec2_volume", path="VolumeId", parent=True),),
+    links=(
+        Link(kind="aws_ec2_volume", path="VolumeId", parent=True),
+        Link(kind="aws_kms_key", path="KmsKeyId", by="arn", delete="before"),
+    ),
     read={"SnapshotIds": ["id"]},
     missing=("InvalidSnapshot.NotFound",),
     delete=(Step(operation="delete_snapshot", params={"SnapshotId": "id"}),),

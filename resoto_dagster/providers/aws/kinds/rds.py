@@ -84,6 +84,7 @@ _INSTANCE = AwsKind(
             parent=True,
             delete="before",
         ),
+        Link(kind="aws_kms_key", path="KmsKeyId", by="arn", delete="before"),
     ),
     read={"DBInstanceIdentifier": "id"},
     missing=("DBInstanceNotFound",),
