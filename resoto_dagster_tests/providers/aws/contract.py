@@ -20,13 +20,15 @@ _NOT_TOLD = {
     "aws_acm_certificate": {"sha1_fingerprint"},
     "aws_elb": {"public_ip_address"},
     "aws_iam_server_certificate": {"dns_names"},
+    "aws_rds_cluster": {"instance_type", "volume_size"},
+    "aws_rds_snapshot": {"description", "owner_alias", "owner_id", "volume_id"},
     "instance_type": {"ondemand_cost", "reservations"},
     "quota": {"quota", "usage", "quota_type"},
     "region": {"region_in_use"},
     "volume": {"snapshot_before_delete"},
     "volume_type": {"ondemand_cost"},
 }
-"""Properties of base kinds that no answer of AWS holds, by kind or base kind."""
+"""Properties of base kinds that no answer of AWS holds, or that other kinds tell, by kind or base kind."""
 
 
 def problems(kind: AwsKind) -> list[str]:
