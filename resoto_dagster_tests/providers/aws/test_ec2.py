@@ -147,7 +147,13 @@ def test_volume(client: Client, collect_kind: Collect, instance: dict[str, Any])
     assert free.properties["volume_throughput"] == 150
     assert free.properties["volume_encrypted"] is True
     assert free.properties["availability_zone"] == f"{REGION}a"
-    assert set(free.edges) == {IN_REGION, belongs_to("aws_ec2_volume_type", "gp3")}
+    key = made["KmsKeyId"]
+    assert set(free.edges) == {
+        IN_REGION,
+        belongs_to("aws_ec2_volume_type", "gp3"),
+        uses("aws_kms_key", key, by="arn"),
+        goes_before("aws_kms_key", key, by="arn"),
+    }
 
     attached = volumes[root]
     assert attached.name == root, "without a tag the id is the name"
