@@ -289,18 +289,23 @@ def test_cluster_snapshot(cluster, client, collect_kind, session):
 
 
 @pytest.mark.parametrize(
-    ("snapshot_type", "reason"),
+    ("snapshot_type", "reason", "along"),
     [
-        ("manual", None),
-        ("automated", "it goes with the automated backups of its database"),
-        ("awsbackup", "AWS Backup owns it"),
+        ("manual", None, False),
+        ("automated", "it goes with the automated backups of its database", True),
+        ("awsbackup", "AWS Backup owns it", False),
     ],
 )
-@pytest.mark.parametrize("kind", ["aws_rds_snapshot", "aws_rds_cluster_snapshot"])
-def test_snapshots_that_are_held_back(session, kind, snapshot_type, reason):
+@pytest.mark.parametrize(
+    ("kind", "owner_kind"),
+    [("aws_rds_snapshot", "aws_rds_instance"), ("aws_rds_cluster_snapshot", "aws_rds_cluster")],
+)
+def test_snapshots_that_are_held_back(session, kind, owner_kind, snapshot_type, reason, along):
     names = {"DBSnapshotIdentifier": "s", "DBClusterSnapshotIdentifier": "s"}
     found = map_item(kind, names | {"SnapshotType": snapshot_type})
     assert session.held_back(stored(found)) == reason
+    owner = map_item(owner_kind, {"DBInstanceIdentifier": "d", "DBClusterIdentifier": "d"})
+    assert session.goes_along(stored(found), stored(owner)) is along
 
 
 def test_an_automated_snapshot_is_read_as_one(synthetic, collect_kind, session):

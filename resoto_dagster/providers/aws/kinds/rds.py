@@ -54,7 +54,12 @@ _TAGGING = Tagging(
 _KEY = Link(kind="aws_kms_key", path="KmsKeyId", by="arn", delete="before")
 _PASSWORD = "PendingModifiedValues.MasterUserPassword"
 _OF_A_SERVICE = (
-    HeldBack("rds_snapshot_type", ("automated",), "it goes with the automated backups of its database"),
+    HeldBack(
+        "rds_snapshot_type",
+        ("automated",),
+        "it goes with the automated backups of its database",
+        along=True,
+    ),
     HeldBack("rds_snapshot_type", ("awsbackup",), "AWS Backup owns it"),
 )
 
