@@ -72,6 +72,9 @@ class Detail:
     other params are the same for all of them), and
     `match` says which path of an answer's element equals which path of the item: `(answer, item)`. With
     `or_gone`, an item of which the answers say nothing went since it was listed.
+    Without `params` one call answers for all items: each gets the element that its `match` finds in the
+    answer, or the answer as it is. `ready` is a path of the answer and the value there by which it says that
+    it is ready; until then it is asked for again, for a few minutes at most.
     `each` is the path of a list in the item, filled by an earlier detail: the call is made for each of its
     elements, `params` are then paths into the element, and the results, lists all, are joined to one.
     With `everywhere` the answer of a batch holds for all accounts and regions, so that each value is asked
@@ -88,6 +91,7 @@ class Detail:
     batch: int = 1
     match: "tuple[str, str | Value] | None" = None
     or_gone: bool = False
+    ready: tuple[str, str] | None = None
     everywhere: bool = False
     each: str | None = None
     absent: tuple[str, ...] = ()
@@ -231,9 +235,9 @@ class AwsKind(Kind):
     prefix: str
     name_path: str | Value | None = None
     arn: str | None = None
-    ctime: str | None = None
-    mtime: str | None = None
-    atime: str | None = None
+    ctime: str | Value | None = None
+    mtime: str | Value | None = None
+    atime: str | Value | None = None
     tags: str = "Tags"
     regional: bool = True
     global_api: Call | None = None

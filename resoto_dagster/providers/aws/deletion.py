@@ -1,7 +1,7 @@
 """How a resource is deleted, and which ones AWS does not delete by themselves."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -47,7 +47,7 @@ def delete(kind: AwsKind, resource: StoredResource, account: Account) -> tuple[s
                     raise
             else:
                 ids.append(request_id(answer))
-                _raise_refused(step, answer)
+                _raise_refused(step, answer, nothing_to_do)
                 if step.until:
                     client.wait(step.until, step.operation, params)
     last = kind.delete[-1]
@@ -113,9 +113,10 @@ def _batches(step: Step, sources: list[dict[str, Any]], reported: Mapping[str, A
             yield with_dotted(params, lists)
 
 
-def _raise_refused(step: Step, answer: Mapping[str, Any]) -> None:
+def _raise_refused(step: Step, answer: Mapping[str, Any], nothing_to_do: Container[str]) -> None:
     """Raise what an answer lists as refused though the call as such succeeded."""
-    refused = compile_list(step.errors)(answer) if step.errors else []
+    listed = compile_list(step.errors)(answer) if step.errors else []
+    refused = [error for error in listed if error.get("Code") not in nothing_to_do]
     if refused:
         code, message = refused[0].get("Code", "Unknown"), refused[0].get("Message", "")
         raise ProviderError(f"{code}: {step.operation}: {len(refused)} refused, the first: {message}")

@@ -1,6 +1,7 @@
 """The further calls that complete listed items: tags, policies, settings that the list call leaves out."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -13,6 +14,12 @@ from resoto_dagster.providers.aws.errors import ApiError
 from resoto_dagster.providers.aws.mapping import region_getter
 from resoto_dagster.providers.aws.params import MakeParams, compile_params, named_in
 from resoto_dagster.providers.aws.paths import compile_list, compile_path, compile_value
+from resoto_dagster.providers.base import ProviderError
+
+PAUSE = 1.0
+"""Seconds until it is asked again whether something is ready."""
+LONGEST = 300.0
+"""Seconds for which it is."""
 
 Item = dict[str, Any]
 Run = Callable[[Iterable[Callable[[], None]]], None]
@@ -26,6 +33,8 @@ def compile_detail(kind: AwsKind, detail: Detail) -> AddDetail:
 
     It raises ProviderError when a call fails: an item without its details is not known.
     """
+    if not detail.params:
+        return _of_all(kind, detail)
     if detail.batch > 1:
         return _batched(kind, detail)
     return _of_elements(kind, detail) if detail.each else _one_by_one(kind, detail)
@@ -142,7 +151,42 @@ def _with_same(params_of: MakeParams, items: list[Item]) -> list[tuple[dict[str,
     return found
 
 
+def _of_all(kind: AwsKind, detail: Detail) -> AddDetail:
+    service, store = detail.service or kind.service, _store(detail)
+    answer_key, item_key = (compile_value(path) for path in detail.match or ("", ""))
+
+    def add(items: list[Item], account: Account, region: str, run: Run) -> list[Item]:
+        answers: list[Any] = []
+
+        def ask() -> None:
+            answers.append(_answer(account.client(service, region), detail, dict(detail.const)))
+
+        run([ask] if items else [])
+        for answer in answers:
+            elements = {answer_key(one): one for one in answer or ()} if detail.match else {}
+            for item in items:
+                part = elements.get(item_key(item)) if detail.match else answer
+                if part is not None:
+                    store(item, part)
+        return items
+
+    return add
+
+
 def _answer(client: ServiceClient, detail: Detail, params: dict[str, Any]) -> Any:
+    """What is at the detail's place in the answer, as soon as it is ready; None when there is none."""
+    if detail.ready is None:
+        return _asked(client, detail, params)
+    path, value = detail.ready
+    is_at, end = compile_path(path), time.monotonic() + LONGEST
+    while is_at(answer := _asked(client, detail, params)) != value:
+        if time.monotonic() > end:
+            raise ProviderError(f"{detail.operation}: {path} is {is_at(answer)} and not {value} for too long")
+        time.sleep(PAUSE)
+    return answer
+
+
+def _asked(client: ServiceClient, detail: Detail, params: dict[str, Any]) -> Any:
     """What is at the detail's place in the answer, of all pages together; None when there is none."""
     result = _result(detail)
     whole: Any = None

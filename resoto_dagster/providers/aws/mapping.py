@@ -111,7 +111,7 @@ def _property(members: Mapping[str, Shape], source: str | Value) -> tuple[Getter
 
 def _remaining(kind: AwsKind, members: Mapping[str, Shape]) -> dict[str, tuple[str, Convert | None]]:
     """The members that nothing names, with the name and form under which they become properties."""
-    named = {kind.tags, kind.arn, kind.ctime, kind.mtime, kind.atime, *kind.drop}
+    named: set[Any] = {kind.tags, kind.arn, kind.ctime, kind.mtime, kind.atime, *kind.drop}
     for source in (kind.id, kind.name_path, *kind.properties.values()):
         named.update(source.paths if isinstance(source, Value) else (source,))
     made = {
@@ -180,10 +180,10 @@ def region_getter(kind: AwsKind) -> Getter:
     return compile_value(kind.region_path) if kind.region_path else lambda _: None
 
 
-def _moment(path: str | None) -> Callable[[Any], datetime | None]:
-    if path is None:
+def _moment(source: str | Value | None) -> Callable[[Any], datetime | None]:
+    if source is None:
         return lambda _: None
-    get = compile_path(path)
+    get = compile_value(source)
 
     def moment(item: Any) -> datetime | None:
         value = get(item)

@@ -130,7 +130,7 @@ def _listed_members(session: Session, service: str, call: Call) -> dict[str, Sha
 def _detail_members(session: Session, kind: AwsKind, detail: Detail) -> dict[str, Shape]:
     output = _output(session, detail.service or kind.service, detail.operation)
     shape = shape_at(output, detail.result or "")
-    if detail.batch > 1 and isinstance(shape, ListShape):
+    if detail.match and isinstance(shape, ListShape):
         shape = shape.member
     if detail.into:
         return {detail.into: shape}

@@ -27,6 +27,7 @@ _FOLLOWED = {"NextToken", "nextToken", "NextMarker"}
 """Tokens that need no paginator, if the call takes what its answer gives."""
 
 _NOT_TOLD = {
+    "aws_acm_certificate": {"sha1_fingerprint"},
     "aws_cloudfront_function": {"memory_size"},
     "aws_dynamodb_table": {
         "db_endpoint",
@@ -38,12 +39,16 @@ _NOT_TOLD = {
     },
     "aws_efs_file_system": {"share_iops", "share_type"},
     "aws_elb": {"public_ip_address"},
+    "aws_iam_server_certificate": {"dns_names"},
+    "aws_rds_cluster": {"instance_type", "volume_size"},
+    "aws_rds_snapshot": {"description", "owner_alias", "owner_id", "volume_id"},
     "instance_type": {"ondemand_cost", "reservations"},
     "quota": {"quota", "usage", "quota_type"},
     "region": {"region_in_use"},
     "volume": {"snapshot_before_delete"},
+    "volume_type": {"ondemand_cost"},
 }
-"""Properties of base kinds that no answer of AWS holds, by kind or base kind."""
+"""Properties of base kinds that no answer of AWS holds, or that other kinds tell, by kind or base kind."""
 
 
 def problems(kind: AwsKind) -> list[str]:
@@ -96,7 +101,8 @@ def _items(kind: AwsKind) -> Iterator[str]:
     for source in (*kind.properties.values(), kind.region_path):
         for path in _paths_of(source):
             member_at(members, path)
-    yield from (f"{path} is no time" for path in times if not _is_time(member_at(members, path)))
+    told = [path for path in times if isinstance(path, str)]
+    yield from (f"{path} is no time" for path in told if not _is_time(member_at(members, path)))
     yield from (f"there is no {name} to drop" for name in kind.drop if name not in members)
     for path in kind.secret:
         shape = member_at(members, path)
@@ -170,6 +176,10 @@ def _detail(kind: AwsKind, detail: Detail, members: Mapping[str, Shape]) -> Iter
         yield "only the answer of a batch leaves out what is gone"
     if detail.everywhere and detail.batch == 1:
         yield "only a batch is asked once for everywhere"
+    if detail.match and detail.batch == 1 and detail.params:
+        yield "a match is for a batch, or for one call without params"
+    if detail.ready:
+        shape_at(operation.output_shape, ".".join(filter(None, (detail.result, detail.ready[0]))))
     if detail.match:
         answer = shape_at(operation.output_shape, detail.result or "")
         shape_at(_element(answer), detail.match[0])

@@ -85,6 +85,43 @@ def test_properties_and_edges(group, client, collect_kind):
     }
 
 
+def test_the_launch_templates_that_it_launches_from(client, collect_kind):
+    network = make_network(client)
+    ids = {
+        name: client("ec2").create_launch_template(
+            LaunchTemplateName=name,
+            LaunchTemplateData={"InstanceType": "t3.micro", "ImageId": "ami-12345678"},
+        )["LaunchTemplate"]["LaunchTemplateId"]
+        for name in ("plain", "mixed", "override")
+    }
+    where = {"MinSize": 0, "MaxSize": 1, "VPCZoneIdentifier": network.subnets[0]}
+    client("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName="a", LaunchTemplate={"LaunchTemplateId": ids["plain"]}, **where
+    )
+    override = {"LaunchTemplateId": ids["override"], "Version": "1"}
+    client("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName="b",
+        MixedInstancesPolicy={
+            "LaunchTemplate": {
+                "LaunchTemplateSpecification": {"LaunchTemplateId": ids["mixed"]},
+                "Overrides": [{"InstanceType": "t3.small", "LaunchTemplateSpecification": override}],
+            }
+        },
+        **where,
+    )
+
+    plain, mixed = collect_kind("aws_autoscaling_group")
+
+    def templates(group):
+        return {edge for edge in group.edges if edge.kind == "aws_ec2_launch_template"}
+
+    def both(name):
+        return {edge("aws_ec2_launch_template", ids[name]) for edge in (uses, goes_before)}
+
+    assert templates(plain) == both("plain")
+    assert templates(mixed) == both("mixed") | both("override")
+
+
 def test_its_deletion_leaves_the_instances_alone(group, client, collect_kind, session):
     instances = _running(client)
     (workers,) = collect_kind("aws_autoscaling_group")

@@ -7,7 +7,16 @@ import pytest
 from resoto_dagster.providers.aws.kinds import KINDS
 from resoto_dagster.providers.base import ProviderError
 from resoto_dagster_tests.providers.aws.answers import map_item
-from resoto_dagster_tests.providers.aws.harness import ACCOUNT, REGION, belongs_to, stored, uses
+from resoto_dagster_tests.providers.aws.harness import (
+    ACCOUNT,
+    OTHER_REGION,
+    REGION,
+    belongs_to,
+    goes_before,
+    stored,
+    uses,
+)
+from resoto_dagster_tests.providers.aws.synthetic import Refusal
 
 TEMPLATE = {
     "Description": "a site",
@@ -139,3 +148,105 @@ def test_a_stack_knows_its_resources_by_ids_or_arns():
         uses("aws_eks_nodegroup", "blue/workers"),
         uses("aws_cloudwatch_log_group", "/app"),
     }
+
+
+@pytest.fixture
+def stack_set(client):
+    """The id of a stack set without instances."""
+    answer = client("cloudformation").create_stack_set(
+        StackSetName="base",
+        Description="what every account has",
+        TemplateBody=json.dumps({"Resources": {"Network": TEMPLATE["Resources"]["Network"]}}),
+        Parameters=[{"ParameterKey": "Size", "ParameterValue": "small"}],
+        Tags=[{"Key": "owner", "Value": "web"}],
+    )
+    return answer["StackSetId"]
+
+
+@pytest.fixture
+def stack_instance(client, stack_set):
+    """A stack of the set in another region."""
+    client("cloudformation").create_stack_instances(
+        StackSetName="base", Accounts=[ACCOUNT], Regions=[OTHER_REGION]
+    )
+
+
+def test_properties_and_edges_of_a_stack_set(stack_set, client, collect_kind):
+    client("cloudformation").create_stack_set(StackSetName="other", TemplateBody="{}")
+
+    base, other = sorted(collect_kind("aws_cloudformation_stack_set"), key=lambda found: found.name)
+
+    assert (base.id, base.name, base.region, base.tags) == (stack_set, "base", REGION, {"owner": "web"})
+    properties = base.properties
+    assert properties["arn"].startswith(f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stackset/base:")
+    assert properties["description"] == "what every account has"
+    assert properties["stack_set_status"] == "ACTIVE"
+    assert properties["stack_set_permission_model"] == "SELF_MANAGED"
+    assert properties["stack_set_managed_execution"] is False
+    assert properties["stack_set_parameters"] == {"Size": "small"}
+    assert properties["stack_set_execution_role_name"] == "AWSCloudFormationStackSetExecutionRole"
+    assert base.edges == (belongs_to("aws_region", REGION),)
+    assert (other.name, other.tags, other.properties["stack_set_parameters"]) == ("other", {}, {})
+
+
+def test_a_stack_set_is_read_and_deleted(stack_set, collect_kind, session):
+    (base,) = collect_kind("aws_cloudformation_stack_set")
+    known = stored(base)
+    assert session.read(known) == base
+    assert not KINDS["aws_cloudformation_stack_set"].taggable
+
+    assert len(session.delete(known).request_ids) == 1
+
+    assert session.read(known) is None
+    assert collect_kind("aws_cloudformation_stack_set") == []
+
+
+def test_properties_and_edges_of_a_stack_instance(stack_set, stack_instance, collect_kind, session):
+    (found,) = collect_kind("aws_cloud_formation_stack_instance_summary")
+
+    assert found.id == f"{stack_set}/{ACCOUNT}/{OTHER_REGION}"
+    assert (found.region, found.tags) == (REGION, {})
+    properties = found.properties
+    assert properties["stack_instance_stack_set_id"] == stack_set
+    assert properties["stack_instance_account"] == ACCOUNT
+    assert properties["stack_instance_region"] == OTHER_REGION
+    stack = properties["stack_instance_stack_id"]
+    assert stack.startswith(f"arn:aws:cloudformation:{OTHER_REGION}:{ACCOUNT}:stack/StackSet-base:")
+    assert properties["stack_instance_status"] == "CURRENT"
+    assert properties["stack_instance_stack_instance_status"] == "SUCCEEDED"
+    assert set(found.edges) == {
+        belongs_to("aws_region", REGION),
+        belongs_to("aws_cloudformation_stack_set", stack_set),
+        goes_before("aws_cloudformation_stack_set", stack_set),
+        uses("aws_cloudformation_stack", stack),
+    }
+    again = session.read(stored(found))  # moto gives the stack another id every time
+    assert (again.id, again.properties["stack_instance_status"]) == (found.id, "CURRENT")
+    assert not KINDS["aws_cloud_formation_stack_instance_summary"].deletable
+
+
+def test_a_stack_instance_that_went_is_gone(stack_instance, client, collect_kind, session):
+    (found,) = collect_kind("aws_cloud_formation_stack_instance_summary")
+
+    client("cloudformation").delete_stack_instances(
+        StackSetName="base", Accounts=[ACCOUNT], Regions=[OTHER_REGION], RetainStacks=False
+    )
+
+    assert session.read(stored(found)) is None
+    assert collect_kind("aws_cloud_formation_stack_instance_summary") == []
+
+
+def test_a_stack_set_that_goes_while_it_is_read_has_no_instances(synthetic, collect_kind):
+    sets = [{"StackSetId": name, "StackSetName": name} for name in ("base", "late")]
+    synthetic.answer("cloudformation", "ListStackSets", {"Summaries": sets})
+
+    def instances(params):
+        if params["StackSetName"] == "base":
+            raise Refusal("StackSetNotFoundException", 404)
+        return {"Summaries": [{"StackSetId": "late", "Account": ACCOUNT, "Region": REGION}]}
+
+    synthetic.answer("cloudformation", "ListStackInstances", instances)
+
+    (found,) = collect_kind("aws_cloud_formation_stack_instance_summary")
+
+    assert found.id == f"late/{ACCOUNT}/{REGION}"

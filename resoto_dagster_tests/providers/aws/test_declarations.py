@@ -112,6 +112,28 @@ def test_declaration_holds(name: str) -> None:
             "there is no member Id",
         ),
         (
+            {
+                "details": (
+                    Detail(
+                        operation="describe_volume_status",
+                        params={"VolumeIds": ["VolumeId"]},
+                        result="VolumeStatuses",
+                        match=("VolumeId", "VolumeId"),
+                        into="Status",
+                    ),
+                )
+            },
+            "a match is for a batch, or for one call without params",
+        ),
+        (
+            {
+                "details": (
+                    Detail(operation="describe_volume_status", params={}, ready=("Mood", "good"), into="S"),
+                )
+            },
+            "has no member Mood",
+        ),
+        (
             {"tagging": Tagging(upsert="create_tags", remove="delete_tags", params={"Resources": ["id"]})},
             "has no member TagKeys",
         ),

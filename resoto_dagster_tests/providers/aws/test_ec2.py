@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from resoto_dagster.model.resource import Resource
+from resoto_dagster.providers.aws.kinds import KINDS
 from resoto_dagster.providers.base import ProviderError, ProviderSession
 from resoto_dagster_tests.providers.aws.harness import (
     ACCOUNT,
@@ -73,6 +74,7 @@ def test_instance(instance: dict[str, Any], collect_kind: Collect) -> None:
         belongs_to("aws_ec2_subnet", instance["SubnetId"]),
         goes_before("aws_ec2_subnet", instance["SubnetId"]),
         belongs_to("aws_ec2_instance_type", "m5.large"),
+        belongs_to("aws_ec2_image", "ami-12345678"),
         uses("aws_ec2_security_group", group),
         goes_before("aws_ec2_security_group", group),
         uses("aws_ec2_keypair", "login", by="name"),
@@ -112,7 +114,9 @@ def test_instance_type_is_collected_once_while_it_is_in_use(
     assert found.properties["instance_type"] == "m5.large"
     assert found.properties["instance_cores"] == 2
     assert found.properties["instance_memory"] == 8.0
-    assert found.properties["instance_type_hypervisor"] == "nitro"
+    assert found.properties["hypervisor"] == "nitro"
+    assert found.properties["burstable_performance_supported"] is False
+    assert found.properties["supported_root_device_types"] == ["ebs"]
     assert found.properties["instance_type_processor_info"]["supported_architectures"] == ["x86_64"]
     assert set(found.edges) == {IN_REGION, belongs_to("aws_service_quota", "L-1216C47A")}
 
@@ -143,7 +147,13 @@ def test_volume(client: Client, collect_kind: Collect, instance: dict[str, Any])
     assert free.properties["volume_throughput"] == 150
     assert free.properties["volume_encrypted"] is True
     assert free.properties["availability_zone"] == f"{REGION}a"
-    assert free.edges == (IN_REGION,)
+    key = made["KmsKeyId"]
+    assert set(free.edges) == {
+        IN_REGION,
+        belongs_to("aws_ec2_volume_type", "gp3"),
+        uses("aws_kms_key", key, by="arn"),
+        goes_before("aws_kms_key", key, by="arn"),
+    }
 
     attached = volumes[root]
     assert attached.name == root, "without a tag the id is the name"
@@ -152,9 +162,24 @@ def test_volume(client: Client, collect_kind: Collect, instance: dict[str, Any])
     assert attached.properties["volume_attachments"][0]["attach_time"].endswith("Z")
     assert set(attached.edges) == {
         IN_REGION,
+        belongs_to("aws_ec2_volume_type", attached.properties["volume_type"]),
         belongs_to("aws_ec2_instance", instance["InstanceId"]),
         goes_after("aws_ec2_instance", instance["InstanceId"]),
     }
+
+
+def test_a_volume_type_is_collected_once_while_it_is_in_use(client: Client, collect_kind: Collect) -> None:
+    assert collect_kind("aws_ec2_volume_type") == []
+    for volume_type in ("gp3", "standard", "gp3"):
+        client("ec2").create_volume(AvailabilityZone=f"{REGION}a", Size=1, VolumeType=volume_type)
+
+    gp3, standard = collect_kind("aws_ec2_volume_type")
+
+    assert (gp3.id, gp3.name, gp3.tags) == ("gp3", "gp3", {})
+    assert gp3.properties == {"volume_type": "gp3"}
+    assert gp3.edges == (IN_REGION,)
+    assert standard.properties == {"volume_type": "standard"}
+    assert KINDS["aws_ec2_volume_type"].phantom
 
 
 def test_snapshot(client: Client, collect_kind: Collect) -> None:
@@ -232,7 +257,7 @@ def test_network_interface(client: Client, collect_kind: Collect) -> None:
     assert found.properties["public_ips"] == []
     assert found.properties["v6_ips"] == []
     assert found.properties["description"] == "spare"
-    assert "nic_tag_set" not in found.properties
+    assert {"key": "owner", "value": "me"} in found.properties["nic_tag_set"]
     assert set(found.edges) == {
         IN_REGION,
         belongs_to("aws_vpc", subnet["VpcId"]),

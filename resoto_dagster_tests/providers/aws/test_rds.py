@@ -4,8 +4,20 @@ import pytest
 
 from resoto_dagster.providers.base import ProviderError
 from resoto_dagster_tests.providers.aws.answers import map_item, settled
-from resoto_dagster_tests.providers.aws.harness import REGION, belongs_to, goes_before, stored
+from resoto_dagster_tests.providers.aws.harness import (
+    ACCOUNT,
+    REGION,
+    belongs_to,
+    goes_after,
+    goes_before,
+    stored,
+    uses,
+)
 from resoto_dagster_tests.providers.aws.network import make_network
+
+TAGS = [{"Key": "owner", "Value": "web"}, {"Key": "env", "Value": "test"}]
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k-1"
+ENCRYPTED = {uses("aws_kms_key", KEY, "arn"), goes_before("aws_kms_key", KEY, "arn")}
 
 
 def _database(client, network, **more):
@@ -27,7 +39,8 @@ def _database(client, network, **more):
         MasterUserPassword="not-a-secret",
         DBSubnetGroupName="subnets",
         VpcSecurityGroupIds=[network.security_group],
-        Tags=[{"Key": "owner", "Value": "web"}, {"Key": "env", "Value": "test"}],
+        KmsKeyId=KEY,
+        Tags=TAGS,
         **more,
     )
 
@@ -64,6 +77,7 @@ def test_properties_and_edges(client, collect_kind):
         belongs_to("aws_region", REGION),
         *(belongs_to(*owner) for owner in owners),
         *(goes_before(*owner) for owner in owners),
+        *ENCRYPTED,
     }
 
 
@@ -123,3 +137,190 @@ def test_a_protected_database_stays(client, collect_kind, session):
         session.delete(stored(database))
 
     assert settled(session.read(stored(database))) == settled(database)
+
+
+@pytest.fixture
+def cluster(client):
+    """The network of a cluster with an instance in it."""
+    network = make_network(client)
+    rds = client("rds")
+    rds.create_db_cluster(
+        DBClusterIdentifier="c-1",
+        DatabaseName="shop",
+        Engine="aurora-postgresql",
+        EngineVersion="15.4",
+        MasterUsername="root",
+        MasterUserPassword="not-a-secret",
+        StorageEncrypted=True,
+        KmsKeyId=KEY,
+        VpcSecurityGroupIds=[network.security_group],
+        Tags=TAGS,
+    )
+    rds.create_db_instance(
+        DBInstanceIdentifier="db-1",
+        DBClusterIdentifier="c-1",
+        DBInstanceClass="db.r6g.large",
+        Engine="aurora-postgresql",
+    )
+    return network
+
+
+def read_tag_and_delete(session, collect_kind, found):
+    known = stored(found)
+    assert session.held_back(known) is None
+    assert settled(session.read(known)) == settled(found)
+    session.update_tags(known, {"owner": "ops"}, ["env"])
+    assert session.read(known).tags == {"owner": "ops"}
+    assert len(session.delete(known).request_ids) == 1
+    assert session.read(known) is None
+    assert known.id not in {one.id for one in collect_kind(found.kind)}
+    session.delete(known)  # what is gone already is no error
+
+
+def test_cluster(cluster, client, collect_kind, session):
+    (found,) = collect_kind("aws_rds_cluster")
+
+    assert (found.id, found.name, found.region) == ("c-1", "c-1", REGION)
+    assert found.tags == {"owner": "web", "env": "test"}
+    assert found.ctime is not None
+    properties = found.properties
+    assert properties["arn"] == f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:c-1"
+    assert properties["db_type"] == "aurora-postgresql"
+    assert properties["db_status"] == "available"
+    assert properties["db_version"] == "15.4"
+    assert properties["db_endpoint"] == f"{properties['rds_endpoint']}:{properties['rds_port']}"
+    assert properties["rds_endpoint"].startswith("c-1.cluster-")
+    assert properties["rds_port"] == 5432
+    assert properties["db_publicly_accessible"] is False
+    assert properties["volume_encrypted"] is True
+    assert properties["rds_database_name"] == "shop"
+    assert properties["rds_db_subnet_group_name"] == "default"
+    assert properties["rds_db_cluster_members"][0]["db_instance_identifier"] == "db-1"
+    assert properties["rds_kms_key_id"] == KEY
+    assert "not-a-secret" not in str(found)
+    assert set(found.edges) == {
+        belongs_to("aws_region", REGION),
+        belongs_to("aws_ec2_security_group", cluster.security_group),
+        goes_before("aws_ec2_security_group", cluster.security_group),
+        uses("aws_rds_instance", "db-1"),
+        goes_after("aws_rds_instance", "db-1"),
+        *ENCRYPTED,
+    }
+    with pytest.raises(ProviderError, match=r"^InvalidDBClusterStateFault: rds:DeleteDBCluster: "):
+        session.delete(stored(found))
+
+    client("rds").delete_db_instance(DBInstanceIdentifier="db-1", SkipFinalSnapshot=True)
+    (found,) = collect_kind("aws_rds_cluster")
+    read_tag_and_delete(session, collect_kind, found)
+    manual = client("rds").describe_db_cluster_snapshots(SnapshotType="manual")
+    assert manual["DBClusterSnapshots"] == []
+
+
+@pytest.mark.parametrize(
+    ("answered", "status"),
+    [("failing-over", "busy"), ("migration-failed", "failed"), ("stopped", "stopped"), ("new", "unknown")],
+)
+def test_the_status_of_a_cluster(answered, status):
+    found = map_item("aws_rds_cluster", {"DBClusterIdentifier": "c-1", "Status": answered})
+    assert found.properties["db_status"] == status
+
+
+@pytest.mark.parametrize("kind", ["aws_rds_cluster", "aws_rds_instance"])
+def test_no_password_is_kept_that_waits_to_be_set(kind):
+    pending = {"MasterUserPassword": "not-a-secret", "EngineVersion": "16.2"}
+    names = {"DBClusterIdentifier": "d", "DBInstanceIdentifier": "d"}
+    found = map_item(kind, names | {"PendingModifiedValues": pending})
+    assert "not-a-secret" not in str(found)
+    (kept,) = (value for name, value in found.properties.items() if name.endswith("pending_modified_values"))
+    assert kept == {"master_user_password": "***", "engine_version": "16.2"}
+
+
+def test_snapshot(client, collect_kind, session):
+    _database(client, make_network(client))
+    client("rds").create_db_snapshot(DBInstanceIdentifier="db-1", DBSnapshotIdentifier="s-1", Tags=TAGS)
+
+    found = next(one for one in collect_kind("aws_rds_snapshot") if one.id == "s-1")
+
+    assert (found.name, found.region) == ("s-1", REGION)
+    assert found.tags == {"owner": "web", "env": "test"}
+    assert found.ctime is not None
+    properties = found.properties
+    assert properties["arn"] == f"arn:aws:rds:{REGION}:{ACCOUNT}:snapshot:s-1"
+    assert properties["snapshot_status"] == "available"
+    assert (properties["volume_size"], properties["rds_allocated_storage"]) == (50, 50)
+    assert (properties["encrypted"], properties["rds_encrypted"]) == (True, True)
+    assert properties["rds_db_instance_identifier"] == "db-1"
+    assert properties["rds_engine"] == "postgres"
+    assert properties["rds_engine_version"] == "16.1"
+    assert properties["rds_snapshot_type"] == "manual"
+    assert properties["rds_master_username"] == "root"
+    assert set(found.edges) == {
+        belongs_to("aws_region", REGION),
+        belongs_to("aws_rds_instance", "db-1"),
+        *ENCRYPTED,
+    }
+    read_tag_and_delete(session, collect_kind, found)
+
+
+def test_cluster_snapshot(cluster, client, collect_kind, session):
+    client("rds").create_db_cluster_snapshot(
+        DBClusterIdentifier="c-1", DBClusterSnapshotIdentifier="s-1", Tags=TAGS
+    )
+
+    found = next(one for one in collect_kind("aws_rds_cluster_snapshot") if one.id == "s-1")
+
+    assert (found.name, found.region) == ("s-1", REGION)
+    assert found.tags == {"owner": "web", "env": "test"}
+    assert found.ctime is not None
+    properties = found.properties
+    assert properties["arn"] == f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster-snapshot:s-1"
+    assert properties["rds_db_cluster_snapshot_arn"] == properties["arn"]
+    assert properties["rds_db_cluster_identifier"] == "c-1"
+    assert properties["rds_status"] == "available"
+    assert properties["rds_engine"] == "aurora-postgresql"
+    assert properties["rds_storage_encrypted"] is True
+    assert properties["rds_snapshot_type"] == "manual"
+    assert set(found.edges) == {
+        belongs_to("aws_region", REGION),
+        belongs_to("aws_rds_cluster", "c-1"),
+        *ENCRYPTED,
+    }
+    read_tag_and_delete(session, collect_kind, found)
+
+
+@pytest.mark.parametrize(
+    ("snapshot_type", "reason", "along"),
+    [
+        ("manual", None, False),
+        ("automated", "it goes with the automated backups of its database", True),
+        ("awsbackup", "AWS Backup owns it", False),
+    ],
+)
+@pytest.mark.parametrize(
+    ("kind", "owner_kind"),
+    [("aws_rds_snapshot", "aws_rds_instance"), ("aws_rds_cluster_snapshot", "aws_rds_cluster")],
+)
+def test_snapshots_that_are_held_back(session, kind, owner_kind, snapshot_type, reason, along):
+    names = {"DBSnapshotIdentifier": "s", "DBClusterSnapshotIdentifier": "s"}
+    found = map_item(kind, names | {"SnapshotType": snapshot_type})
+    assert session.held_back(stored(found)) == reason
+    owner = map_item(owner_kind, {"DBInstanceIdentifier": "d", "DBClusterIdentifier": "d"})
+    assert session.goes_along(stored(found), stored(owner)) is along
+
+
+def test_an_automated_snapshot_is_read_as_one(synthetic, collect_kind, session):
+    snapshot = {
+        "DBSnapshotIdentifier": "rds:db-1-2026",
+        "SnapshotType": "automated",
+        "ProcessorFeatures": [{"Name": "coreCount", "Value": "4"}],
+    }
+    synthetic.answer("rds", "DescribeDBSnapshots", {"DBSnapshots": [snapshot]})
+
+    (found,) = collect_kind("aws_rds_snapshot")
+
+    assert found.properties["rds_processor_features"] == {"coreCount": "4"}
+    assert session.read(stored(found)) == found
+    assert synthetic.asked("rds", "DescribeDBSnapshots")[1] == {
+        "DBSnapshotIdentifier": "rds:db-1-2026",
+        "SnapshotType": "automated",
+    }

@@ -1,9 +1,30 @@
 """Buckets, from the API's answer to their deletion."""
 
+import json
+import socket
+
 import pytest
 
 from resoto_dagster.providers.aws.kinds.s3 import KINDS
-from resoto_dagster_tests.providers.aws.harness import OTHER_REGION, REGION, belongs_to, stored
+from resoto_dagster_tests.providers.aws.answers import map_item
+from resoto_dagster_tests.providers.aws.harness import (
+    ACCOUNT,
+    OTHER_REGION,
+    REGION,
+    RecordingSink,
+    belongs_to,
+    goes_before,
+    stored,
+    uses,
+)
+
+BLOCKED = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy"), True)
+NOTHING_BLOCKED = {
+    "block_public_acls": False,
+    "ignore_public_acls": False,
+    "block_public_policy": False,
+    "restrict_public_buckets": False,
+}
 
 
 def _bucket(client, name, region=REGION):
@@ -37,6 +58,141 @@ def test_properties_and_edges(client, collect_kind):
     assert versioned.properties["encryption_enabled"] is True
     assert versioned.properties["versioning_enabled"] is True
     assert set(versioned.edges) == {belongs_to("aws_region", OTHER_REGION)}
+
+
+def test_who_may_do_what_with_a_bucket(client, collect_kind):
+    s3 = client("s3")
+    _bucket(client, "open")
+    _bucket(client, "shut")
+    _bucket(client, "logs")
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::shut/*",
+    }
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    s3.put_bucket_policy(Bucket="shut", Policy=json.dumps(policy))
+    s3.put_public_access_block(
+        Bucket="shut", PublicAccessBlockConfiguration=BLOCKED | {"RestrictPublicBuckets": False}
+    )
+    s3.put_bucket_versioning(
+        Bucket="shut", VersioningConfiguration={"Status": "Suspended", "MFADelete": "Disabled"}
+    )
+    key = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "arn:aws:kms:us-east-1:1:key/k-1"}
+    rule = {"ApplyServerSideEncryptionByDefault": key, "BucketKeyEnabled": True}
+    s3.put_bucket_encryption(Bucket="shut", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    delivery = {
+        "Owner": {"ID": "o"},
+        "Grants": [
+            {
+                "Grantee": {"URI": "http://acs.amazonaws.com/groups/s3/LogDelivery", "Type": "Group"},
+                "Permission": permission,
+            }
+            for permission in ("WRITE", "READ_ACP")
+        ],
+    }
+    s3.put_bucket_acl(Bucket="logs", AccessControlPolicy=delivery)
+    s3.put_bucket_logging(
+        Bucket="shut",
+        BucketLoggingStatus={"LoggingEnabled": {"TargetBucket": "logs", "TargetPrefix": "of-shut/"}},
+    )
+
+    logs, opened, shut = collect_kind("aws_s3_bucket")
+
+    assert shut.properties["bucket_policy"] == policy
+    assert shut.properties["bucket_public_access_block_configuration"] == {
+        "block_public_acls": True,
+        "ignore_public_acls": True,
+        "block_public_policy": True,
+        "restrict_public_buckets": False,
+    }
+    assert (shut.properties["bucket_versioning"], shut.properties["bucket_mfa_delete"]) == (False, False)
+    assert shut.properties["bucket_encryption_rules"] == [
+        {"sse_algorithm": "aws:kms", "kms_master_key_id": key["KMSMasterKeyID"], "bucket_key_enabled": True}
+    ]
+    assert shut.properties["bucket_logging"]["target_bucket"] == "logs"
+    assert shut.properties["bucket_logging"]["target_prefix"] == "of-shut/"
+    assert shut.properties["bucket_location"] == REGION
+    assert set(shut.edges) == {
+        belongs_to("aws_region", REGION),
+        uses("aws_kms_key", key["KMSMasterKeyID"], "arn"),
+        goes_before("aws_kms_key", key["KMSMasterKeyID"], "arn"),
+        uses("aws_s3_bucket", "logs"),
+    }
+    (granted, _) = logs.properties["bucket_acl"]["grants"]
+    assert granted["permission"] == "WRITE"
+    assert granted["grantee"]["uri"] == "http://acs.amazonaws.com/groups/s3/LogDelivery"
+    assert opened.properties["bucket_public_access_block_configuration"] == NOTHING_BLOCKED
+    assert opened.properties["bucket_acl"]["grants"][0]["permission"] == "FULL_CONTROL"
+    assert not {"bucket_policy", "bucket_logging"} & set(opened.properties)
+    assert opened.edges == (belongs_to("aws_region", REGION),)
+
+
+def test_deleting_what_has_been_deleted_needs_a_second_factor():
+    item = {"Name": "safe", "Versioning": {"Status": "Enabled", "MFADelete": "Enabled"}}
+    properties = map_item("aws_s3_bucket", item).properties
+    assert (properties["bucket_versioning"], properties["bucket_mfa_delete"]) == (True, True)
+
+
+def test_a_key_that_is_named_by_an_alias_is_not_linked():
+    named = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "arn:aws:kms:us-east-1:1:alias/aws/s3"}
+    item = {"Name": "b", "EncryptionRules": [{"ApplyServerSideEncryptionByDefault": named}]}
+    assert not [edge for edge in map_item("aws_s3_bucket", item).edges if edge.kind == "aws_kms_key"]
+
+
+def test_that_a_policy_may_not_be_read_fails_the_scope(client, front, session):
+    _bucket(client, "one")
+    front.refuse(lambda asked: asked.path.endswith("?policy"), code="AccessDenied")
+    sink = RecordingSink()
+
+    session.collect(["aws_s3_bucket"], sink)
+
+    assert list(sink.failures.values()) == ["AccessDenied: s3:GetBucketPolicy"]
+
+
+@pytest.fixture
+def account_hosts(monkeypatch):
+    """The server's address has an account's id before it where the settings of the account are asked for."""
+    look_up = socket.getaddrinfo
+
+    def without_account(host, *args, **more):
+        return look_up(host.removeprefix(f"{ACCOUNT}."), *args, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", without_account)
+
+
+def test_the_settings_of_an_account(account_hosts, client, collect_kind, session):
+    client("s3control").put_public_access_block(
+        AccountId=ACCOUNT, PublicAccessBlockConfiguration=BLOCKED | {"RestrictPublicBuckets": False}
+    )
+    _bucket(client, "one")
+    _bucket(client, "two", OTHER_REGION)
+
+    (settings,) = collect_kind("aws_s3_account_settings")
+
+    assert (settings.id, settings.name, settings.region) == (ACCOUNT, ACCOUNT, "global")
+    assert settings.properties == {
+        "bucket_public_access_block_configuration": {
+            "block_public_acls": True,
+            "ignore_public_acls": True,
+            "block_public_policy": True,
+            "restrict_public_buckets": False,
+        }
+    }
+    assert set(settings.edges) == {
+        belongs_to("aws_account", ACCOUNT),
+        uses("aws_s3_bucket", "one"),
+        uses("aws_s3_bucket", "two"),
+    }
+    assert session.read(stored(settings)) == settings
+
+
+@pytest.mark.usefixtures("account_hosts")
+def test_an_account_without_settings_keeps_nothing_from_being_public(collect_kind):
+    (settings,) = collect_kind("aws_s3_account_settings")
+
+    assert settings.properties["bucket_public_access_block_configuration"] == NOTHING_BLOCKED
 
 
 def test_the_oldest_names_of_regions():

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from resoto_dagster.providers.base import ProviderSession
+from resoto_dagster.providers.base import ProviderError, ProviderSession
+from resoto_dagster_tests.providers.aws.answers import map_item
 from resoto_dagster_tests.providers.aws.harness import (
     ACCOUNT,
+    OTHER_ACCOUNT,
     REGION,
     belongs_to,
     goes_after,
@@ -15,6 +17,7 @@ from resoto_dagster_tests.providers.aws.harness import (
     stored,
     uses,
 )
+from resoto_dagster_tests.providers.aws.synthetic import Synthetic
 
 Client = Callable[..., Any]
 Collect = Callable[..., list[Any]]
@@ -199,3 +202,199 @@ def test_read_tag_and_delete(
         assert len(session.delete(known).request_ids) == 1
         assert session.read(known) is None
         session.delete(known)  # gone already is no error
+
+
+def tagged(kind: str) -> list[dict[str, Any]]:
+    tags = [{"Key": "Name", "Value": "one"}, {"Key": "env", "Value": "test"}]
+    return [{"ResourceType": kind, "Tags": tags}]
+
+
+def read_tag_and_delete(session: ProviderSession, collect_kind: Collect, found: Any) -> None:
+    known = stored(found)
+    assert session.held_back(known) is None
+    assert session.read(known) == found
+    session.update_tags(known, {"owner": "me"}, ["env"])
+    changed = session.read(known)
+    assert changed is not None
+    assert changed.tags == {"Name": "one", "owner": "me"}
+    assert len(session.delete(known).request_ids) == 1
+    assert session.read(known) is None
+    assert collect_kind(found.kind) == []
+
+
+def test_endpoint(
+    network: str, subnet: str, client: Client, collect_kind: Collect, session: ProviderSession
+) -> None:
+    ec2 = client("ec2")
+    group = ec2.create_security_group(GroupName="g", Description="d", VpcId=network)["GroupId"]
+    service = f"com.amazonaws.{REGION}.sqs"
+    made = ec2.create_vpc_endpoint(
+        VpcId=network,
+        ServiceName=service,
+        VpcEndpointType="Interface",
+        SubnetIds=[subnet],
+        SecurityGroupIds=[group],
+        PolicyDocument="{}",
+        TagSpecifications=tagged("vpc-endpoint"),
+    )["VpcEndpoint"]
+
+    (found,) = collect_kind("aws_vpc_endpoint")
+
+    endpoint = made["VpcEndpointId"]
+    assert (found.id, found.name, found.tags["env"]) == (endpoint, "one", "test")
+    assert found.ctime is not None
+    properties = found.properties
+    assert properties["arn"] == f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc-endpoint/{endpoint}"
+    assert properties["vpc_endpoint_type"] == "Interface"
+    assert properties["endpoint_service_name"] == service
+    assert properties["endpoint_state"] == "available"
+    assert properties["endpoint_policy_document"] == "{}"
+    assert properties["endpoint_private_dns_enabled"] is True
+    assert properties["endpoint_dns_entries"][0]["dns_name"].startswith(endpoint)
+    assert properties["endpoint_creation_timestamp"].endswith("Z")
+    (interface,) = made["NetworkInterfaceIds"]
+    parents = {"aws_vpc": network, "aws_ec2_subnet": subnet, "aws_ec2_security_group": group}
+    assert set(found.edges) == {
+        IN_REGION,
+        *(edge(*parent) for parent in parents.items() for edge in (belongs_to, goes_before)),
+        uses("aws_ec2_network_interface", interface),
+        goes_before("aws_ec2_network_interface", interface),
+    }
+    read_tag_and_delete(session, collect_kind, found)
+
+
+def test_an_endpoint_of_route_tables(network: str, client: Client, collect_kind: Collect) -> None:
+    ec2 = client("ec2")
+    table = ec2.create_route_table(VpcId=network)["RouteTable"]["RouteTableId"]
+    ec2.create_vpc_endpoint(
+        VpcId=network,
+        ServiceName=f"com.amazonaws.{REGION}.s3",
+        VpcEndpointType="Gateway",
+        RouteTableIds=[table],
+    )
+    (found,) = collect_kind("aws_vpc_endpoint")
+    assert {belongs_to("aws_ec2_route_table", table), goes_before("aws_ec2_route_table", table)} < set(
+        found.edges
+    )
+
+
+def test_what_endpoints_moto_never_has(session: ProviderSession) -> None:
+    item = {"VpcEndpointId": "vpce-1", "State": "Available", "DnsOptions": {"DnsRecordIpType": "dualstack"}}
+    owned = map_item("aws_vpc_endpoint", item | {"RequesterManaged": True})
+    assert owned is not None
+    assert owned.properties["endpoint_dns_options"] == "dualstack"
+    assert session.held_back(stored(owned)) == "the service that made it deletes it"
+    assert map_item("aws_vpc_endpoint", item | {"State": "Deleted"}) is None
+
+
+def test_peering_connection(
+    network: str, client: Client, collect_kind: Collect, session: ProviderSession
+) -> None:
+    ec2 = client("ec2")
+    other = ec2.create_vpc(CidrBlock="10.2.0.0/16")["Vpc"]["VpcId"]
+    made = ec2.create_vpc_peering_connection(
+        VpcId=network, PeerVpcId=other, TagSpecifications=tagged("vpc-peering-connection")
+    )["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+
+    (found,) = collect_kind("aws_vpc_peering_connection")
+
+    assert (found.id, found.name, found.tags["env"]) == (made, "one", "test")
+    assert found.properties["arn"] == f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc-peering-connection/{made}"
+    assert found.properties["connection_requester_vpc_info"]["cidr_block"] == "10.1.0.0/16"
+    assert found.properties["connection_accepter_vpc_info"]["vpc_id"] == other
+    assert found.properties["peering_connection_status"]["code"] == "pending-acceptance"
+    assert set(found.edges) == {
+        IN_REGION,
+        *(edge("aws_vpc", vpc) for vpc in (network, other) for edge in (belongs_to, goes_before)),
+    }
+    read_tag_and_delete(session, collect_kind, found)
+
+
+@pytest.mark.parametrize(
+    ("code", "there"), [("active", True), ("deleting", True), ("rejected", False), ("expired", False)]
+)
+def test_peering_connections_that_came_to_nothing_are_gone(code: str, there: bool) -> None:
+    item = {
+        "VpcPeeringConnectionId": "pcx-1",
+        "Status": {"Code": code},
+        "AccepterVpcInfo": {"OwnerId": OTHER_ACCOUNT, "VpcId": "vpc-2"},
+    }
+    assert (map_item("aws_vpc_peering_connection", item) is not None) is there
+
+
+def test_flow_log(network: str, client: Client, collect_kind: Collect, session: ProviderSession) -> None:
+    client("s3").create_bucket(Bucket="logs")
+    (made,) = client("ec2").create_flow_logs(
+        ResourceIds=[network],
+        ResourceType="VPC",
+        TrafficType="REJECT",
+        LogDestinationType="s3",
+        LogDestination="arn:aws:s3:::logs",
+        MaxAggregationInterval=60,
+        TagSpecifications=tagged("vpc-flow-log"),
+    )["FlowLogIds"]
+
+    (found,) = collect_kind("aws_ec2_flow_log")
+
+    assert (found.id, found.name, found.tags["env"]) == (made, "one", "test")
+    assert found.ctime is not None
+    properties = found.properties
+    assert properties["arn"] == f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc-flow-log/{made}"
+    assert properties["resource_id"] == network
+    assert properties["traffic_type"] == "REJECT"
+    assert properties["flow_log_status"] == "ACTIVE"
+    assert properties["log_destination_type"] == "s3"
+    assert properties["log_destination"] == "arn:aws:s3:::logs"
+    assert properties["max_aggregation_interval"] == 60
+    assert set(found.edges) == {IN_REGION, belongs_to("aws_vpc", network), uses("aws_s3_bucket", "logs")}
+    read_tag_and_delete(session, collect_kind, found)
+    session.delete(stored(found))  # gone already is no error
+
+
+@pytest.mark.parametrize(
+    ("resource", "kind"),
+    [
+        ("vpc-1", "aws_vpc"),
+        ("subnet-1", "aws_ec2_subnet"),
+        ("eni-1", "aws_ec2_network_interface"),
+    ],
+)
+def test_a_flow_log_belongs_to_what_it_is_of(resource: str, kind: str) -> None:
+    role = f"arn:aws:iam::{ACCOUNT}:role/logs"
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:flow"
+    found = map_item(
+        "aws_ec2_flow_log",
+        {
+            "FlowLogId": "fl-1",
+            "ResourceId": resource,
+            "LogDestination": group,
+            "DeliverLogsPermissionArn": role,
+        },
+    )
+    assert found is not None
+    assert set(found.edges) == {IN_REGION, belongs_to(kind, resource), uses("aws_iam_role", role, "arn")}
+
+
+def test_a_flow_log_may_go_into_a_folder_of_a_bucket() -> None:
+    item = {"FlowLogId": "fl-1", "ResourceId": "tgw-1", "LogDestination": "arn:aws:s3:::logs/of/networks/"}
+    found = map_item("aws_ec2_flow_log", item)
+    assert found is not None
+    assert set(found.edges) == {IN_REGION, uses("aws_s3_bucket", "logs")}
+
+
+@pytest.mark.parametrize(
+    ("code", "raises"), [("InvalidFlowLogId.NotFound", False), ("UnauthorizedOperation", True)]
+)
+def test_what_a_call_for_many_lists_as_refused_is_told_unless_it_is_gone(
+    synthetic: Synthetic, session: ProviderSession, code: str, raises: bool
+) -> None:
+    refused = {"ResourceId": "fl-1", "Error": {"Code": code, "Message": "no"}}
+    synthetic.answer("ec2", "DeleteFlowLogs", {"Unsuccessful": [refused]})
+    found = map_item("aws_ec2_flow_log", {"FlowLogId": "fl-1"})
+    assert found is not None
+    if raises:
+        with pytest.raises(ProviderError, match=r"^UnauthorizedOperation: delete_flow_logs: 1 refused"):
+            session.delete(stored(found))
+    else:
+        session.delete(stored(found))
+    assert synthetic.asked("ec2", "DeleteFlowLogs") == [{"FlowLogIds": ["fl-1"]}]

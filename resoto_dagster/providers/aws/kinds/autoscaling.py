@@ -3,6 +3,13 @@
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Link, Step, Tagging, Value
 
 _GROUP = {"AutoScalingGroupName": "name"}
+_MIXED = "MixedInstancesPolicy.LaunchTemplate"
+_TEMPLATES = (
+    "LaunchTemplate",
+    f"{_MIXED}.LaunchTemplateSpecification",
+    f"{_MIXED}.Overrides[].LaunchTemplateSpecification",
+)
+"""Where a group names the templates that it launches instances from."""
 
 _AUTOSCALING_GROUP = AwsKind(
     name="aws_autoscaling_group",
@@ -30,6 +37,11 @@ _AUTOSCALING_GROUP = AwsKind(
         Link(kind="aws_elb", path="LoadBalancerNames[]", by="name"),
         Link(kind="aws_alb_target_group", path="TargetGroupARNs[]", by="arn"),
         Link(kind="aws_ec2_instance", path="Instances[].InstanceId", delete="before"),
+        # AWS would delete a template that a group still launches from.
+        *(
+            Link(kind="aws_ec2_launch_template", path=f"{place}.LaunchTemplateId", delete="before")
+            for place in _TEMPLATES
+        ),
     ),
     read={"AutoScalingGroupNames": ["name"]},
     # A forced deletion would end instances that nobody planned to delete, and without force AWS keeps a

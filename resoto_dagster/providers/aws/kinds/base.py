@@ -12,7 +12,7 @@ KINDS = (
     AwsKind(
         name=ACCOUNT,
         description="An account, the owner of everything in it.",
-        bases=("account",),
+        bases=("account", "iam_principal"),
         service="sts",
         regional=False,
         api=Call(operation="get_caller_identity", items=""),

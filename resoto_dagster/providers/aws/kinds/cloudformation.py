@@ -19,7 +19,9 @@ _RESOURCES: Mapping[str, tuple[str, Literal["id", "arn", "name"]]] = {
     "AWS::Backup::Framework": ("aws_backup_framework", "id"),
     "AWS::Backup::ReportPlan": ("aws_backup_report_plan", "id"),
     "AWS::Backup::RestoreTestingPlan": ("aws_backup_restore_testing_plan", "name"),
+    "AWS::CertificateManager::Certificate": ("aws_acm_certificate", "arn"),
     "AWS::CloudFormation::Stack": ("aws_cloudformation_stack", "id"),
+    "AWS::CloudFormation::StackSet": ("aws_cloudformation_stack_set", "id"),
     "AWS::CloudFront::CachePolicy": ("aws_cloudfront_cache_policy", "id"),
     "AWS::CloudFront::Distribution": ("aws_cloudfront_distribution", "id"),
     "AWS::CloudFront::Function": ("aws_cloudfront_function", "arn"),
@@ -35,17 +37,22 @@ _RESOURCES: Mapping[str, tuple[str, Literal["id", "arn", "name"]]] = {
     "AWS::DynamoDB::GlobalTable": ("aws_dynamodb_table", "id"),
     "AWS::DynamoDB::Table": ("aws_dynamodb_table", "id"),
     "AWS::EC2::EIP": ("aws_ec2_elastic_ip", "id"),
+    "AWS::EC2::FlowLog": ("aws_ec2_flow_log", "id"),
+    "AWS::EC2::Host": ("aws_ec2_host", "id"),
     "AWS::EC2::Instance": ("aws_ec2_instance", "id"),
     "AWS::EC2::InternetGateway": ("aws_ec2_internet_gateway", "id"),
     "AWS::EC2::KeyPair": ("aws_ec2_keypair", "name"),
+    "AWS::EC2::LaunchTemplate": ("aws_ec2_launch_template", "id"),
     "AWS::EC2::NatGateway": ("aws_ec2_nat_gateway", "id"),
     "AWS::EC2::NetworkAcl": ("aws_ec2_network_acl", "id"),
     "AWS::EC2::NetworkInterface": ("aws_ec2_network_interface", "id"),
     "AWS::EC2::RouteTable": ("aws_ec2_route_table", "id"),
     "AWS::EC2::SecurityGroup": ("aws_ec2_security_group", "id"),
     "AWS::EC2::Subnet": ("aws_ec2_subnet", "id"),
-    "AWS::EC2::VPC": ("aws_vpc", "id"),
     "AWS::EC2::Volume": ("aws_ec2_volume", "id"),
+    "AWS::EC2::VPC": ("aws_vpc", "id"),
+    "AWS::EC2::VPCEndpoint": ("aws_vpc_endpoint", "id"),
+    "AWS::EC2::VPCPeeringConnection": ("aws_vpc_peering_connection", "id"),
     "AWS::ECR::Repository": ("aws_ecr_repository", "id"),
     "AWS::ECS::CapacityProvider": ("aws_ecs_capacity_provider", "id"),
     "AWS::ECS::Cluster": ("aws_ecs_cluster", "id"),
@@ -60,18 +67,24 @@ _RESOURCES: Mapping[str, tuple[str, Literal["id", "arn", "name"]]] = {
     "AWS::ElasticLoadBalancingV2::LoadBalancer": ("aws_alb", "arn"),
     "AWS::ElasticLoadBalancingV2::TargetGroup": ("aws_alb_target_group", "arn"),
     "AWS::IAM::AccessKey": ("aws_iam_access_key", "id"),
+    "AWS::IAM::Group": ("aws_iam_group", "name"),
+    "AWS::IAM::InstanceProfile": ("aws_iam_instance_profile", "name"),
+    "AWS::IAM::ManagedPolicy": ("aws_iam_policy", "arn"),
     "AWS::IAM::Role": ("aws_iam_role", "name"),
+    "AWS::IAM::ServerCertificate": ("aws_iam_server_certificate", "name"),
     "AWS::IAM::User": ("aws_iam_user", "name"),
     "AWS::Kinesis::Stream": ("aws_kinesis_stream", "id"),
+    "AWS::KMS::Key": ("aws_kms_key", "id"),
     "AWS::Lambda::Function": ("aws_lambda_function", "id"),
     "AWS::Logs::LogGroup": ("aws_cloudwatch_log_group", "id"),
+    "AWS::RDS::DBCluster": ("aws_rds_cluster", "id"),
     "AWS::RDS::DBInstance": ("aws_rds_instance", "id"),
     "AWS::Route53::HostedZone": ("aws_route53_zone", "id"),
     "AWS::S3::Bucket": ("aws_s3_bucket", "id"),
+    "AWS::SecretsManager::Secret": ("aws_secretsmanager_secret", "arn"),
     "AWS::SNS::Subscription": ("aws_sns_subscription", "id"),
     "AWS::SNS::Topic": ("aws_sns_topic", "id"),
     "AWS::SQS::Queue": ("aws_sqs_queue", "id"),
-    "AWS::SecretsManager::Secret": ("aws_secretsmanager_secret", "arn"),
 }
 """The kind of a stack's resource by its type, and which of its names a stack knows it by."""
 
@@ -138,4 +151,78 @@ _STACK = AwsKind(
     changing=("stack_drift_information", "stack_last_operations"),
 )
 
-KINDS = (_STACK,)
+
+def _instance_id(stack_set: str | None, account: str | None, region: str | None) -> str:
+    return f"{stack_set}/{account}/{region}"
+
+
+_STACK_SET = AwsKind(
+    name="aws_cloudformation_stack_set",
+    description="A template, and the accounts and regions that have a stack of it. Its tags are changed with "
+    "the template, not here: AWS would update every stack of the set.",
+    service="cloudformation",
+    api=Call(operation="list_stack_sets", items="Summaries", params={"Status": "ACTIVE"}, page_size=100),
+    details=(
+        Detail(
+            operation="describe_stack_set",
+            params={"StackSetName": "StackSetName"},
+            result="StackSet",
+            into="",
+        ),
+    ),
+    id="StackSetId",
+    name_path="StackSetName",
+    arn="StackSetARN",
+    prefix="stack_set",
+    properties={
+        "description": "Description",
+        "stack_set_managed_execution": "ManagedExecution.Active",
+        "stack_set_parameters": Value("Parameters", _parameters),
+    },
+    drop=("TemplateBody",),
+    missing=("StackSetNotFoundException",),
+    gone=("Status", ("DELETED",)),
+    delete=(Step(operation="delete_stack_set", params={"StackSetName": "name"}),),
+    changing=(
+        "stack_set_drift_status",
+        "stack_set_last_drift_check_timestamp",
+        "stack_set_regions",
+        "stack_set_drift_detection_details",
+    ),
+)
+
+_STACK_INSTANCE = AwsKind(
+    name="aws_cloud_formation_stack_instance_summary",
+    description="The place that a stack set has a stack of its own in: an account and a region.",
+    service="cloudformation",
+    api=Call(
+        operation="list_stack_instances",
+        items="Summaries",
+        params={"StackSetName": "item.StackSetName"},
+        each=Call(operation="list_stack_sets", items="Summaries", params={"Status": "ACTIVE"}, page_size=100),
+        page_size=100,
+    ),
+    id=Value(("StackSetId", "Account", "Region"), _instance_id),
+    prefix="stack_instance",
+    tags="",
+    properties={
+        "stack_instance_stack_set_id": "StackSetId",
+        "stack_instance_account": "Account",
+        "stack_instance_region": "Region",
+        "stack_instance_status": "Status",
+        "stack_instance_stack_instance_status": "StackInstanceStatus.DetailedStatus",
+    },
+    links=(
+        # A set that still has instances can't be deleted.
+        Link(kind="aws_cloudformation_stack_set", path="StackSetId", parent=True, delete="before"),
+        Link(kind="aws_cloudformation_stack", path="StackId"),
+    ),
+    read={
+        "StackSetName": "stack_instance_stack_set_id",
+        "StackInstanceAccount": "stack_instance_account",
+        "StackInstanceRegion": "stack_instance_region",
+    },
+    missing=("StackSetNotFoundException",),
+)
+
+KINDS = (_STACK, _STACK_SET, _STACK_INSTANCE)

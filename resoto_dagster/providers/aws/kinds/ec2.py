@@ -81,6 +81,15 @@ _INSTANCE = AwsKind(
         Link(kind="aws_vpc", path="VpcId", parent=True, delete="before"),
         Link(kind="aws_ec2_subnet", path="SubnetId", parent=True, delete="before"),
         Link(kind="aws_ec2_instance_type", path="InstanceType", parent=True),
+        Link(kind="aws_ec2_image", path="ImageId", parent=True),
+        # AWS would delete a profile that an instance still has.
+        Link(
+            kind="aws_iam_instance_profile",
+            path="IamInstanceProfile.Arn",
+            by="arn",
+            parent=True,
+            delete="before",
+        ),
         Link(kind="aws_ec2_security_group", path="SecurityGroups[].GroupId", delete="before"),
         Link(kind="aws_ec2_keypair", path="KeyName", by="name", delete="before"),
     ),
@@ -133,6 +142,19 @@ _INSTANCE_TYPE = AwsKind(
         "instance_type": "InstanceType",
         "instance_cores": "VCpuInfo.DefaultVCpus",
         "instance_memory": Value("MemoryInfo.SizeInMiB", _gigabytes),
+        "current_generation": "CurrentGeneration",
+        "free_tier_eligible": "FreeTierEligible",
+        "supported_usage_classes": "SupportedUsageClasses",
+        "supported_root_device_types": "SupportedRootDeviceTypes",
+        "supported_virtualization_types": "SupportedVirtualizationTypes",
+        "bare_metal": "BareMetal",
+        "hypervisor": "Hypervisor",
+        "instance_storage_supported": "InstanceStorageSupported",
+        "hibernation_supported": "HibernationSupported",
+        "burstable_performance_supported": "BurstablePerformanceSupported",
+        "dedicated_hosts_supported": "DedicatedHostsSupported",
+        "auto_recovery_supported": "AutoRecoverySupported",
+        "supported_boot_modes": "SupportedBootModes",
     },
     links=(counted_by_quota("InstanceType", instance_quota),),
 )
@@ -152,7 +174,11 @@ _VOLUME = AwsKind(
         "volume_status": Value("State", lambda state: _VOLUME_STATUS.get(state, "unknown")),
     },
     drop=("VolumeArn",),
-    links=(Link(kind="aws_ec2_instance", path="Attachments[].InstanceId", parent=True, delete="after"),),
+    links=(
+        Link(kind="aws_ec2_volume_type", path="VolumeType", parent=True),
+        Link(kind="aws_kms_key", path="KmsKeyId", by="arn", delete="before"),
+        Link(kind="aws_ec2_instance", path="Attachments[].InstanceId", parent=True, delete="after"),
+    ),
     read={"VolumeIds": ["id"]},
     missing=("InvalidVolume.NotFound",),
     gone=("State", ("deleted",)),
@@ -164,6 +190,18 @@ _VOLUME = AwsKind(
         ),
     ),
     changing=("volume_attachments", "volume_status"),
+)
+
+_VOLUME_TYPE = AwsKind(
+    name="aws_ec2_volume_type",
+    description="A type of disk that is in use.",
+    bases=("volume_type",),
+    service="ec2",
+    api=Call(operation="describe_volumes", items="Volumes[].VolumeType", page_size=500),
+    id="VolumeType",
+    prefix="volume_type",
+    tags="",
+    properties={"volume_type": "VolumeType"},
 )
 
 _SNAPSHOT = AwsKind(
@@ -187,7 +225,10 @@ _SNAPSHOT = AwsKind(
         "owner_id": "OwnerId",
         "owner_alias": "OwnerAlias",
     },
-    links=(Link(kind="aws_ec2_volume", path="VolumeId", parent=True),),
+    links=(
+        Link(kind="aws_ec2_volume", path="VolumeId", parent=True),
+        Link(kind="aws_kms_key", path="KmsKeyId", by="arn", delete="before"),
+    ),
     read={"SnapshotIds": ["id"]},
     missing=("InvalidSnapshot.NotFound",),
     delete=(Step(operation="delete_snapshot", params={"SnapshotId": "id"}),),
@@ -288,6 +329,7 @@ _NETWORK_INTERFACE = AwsKind(
         "v6_ips": "Ipv6Addresses[].Ipv6Address",
         "description": "Description",
         "nic_private_ip_addresses": "PrivateIpAddresses",
+        "nic_tag_set": "TagSet",
     },
     links=(
         Link(kind="aws_vpc", path="VpcId", parent=True, delete="before"),
@@ -307,4 +349,13 @@ _NETWORK_INTERFACE = AwsKind(
     changing=("network_interface_status", "nic_association", "nic_attachment", "public_ips"),
 )
 
-KINDS = (_INSTANCE, _INSTANCE_TYPE, _VOLUME, _SNAPSHOT, _KEYPAIR, _ELASTIC_IP, _NETWORK_INTERFACE)
+KINDS = (
+    _INSTANCE,
+    _INSTANCE_TYPE,
+    _VOLUME,
+    _VOLUME_TYPE,
+    _SNAPSHOT,
+    _KEYPAIR,
+    _ELASTIC_IP,
+    _NETWORK_INTERFACE,
+)

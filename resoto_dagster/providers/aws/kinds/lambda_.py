@@ -30,6 +30,7 @@ _FUNCTION = AwsKind(
             kind="aws_ec2_security_group", path="VpcConfig.SecurityGroupIds[]", parent=True, delete="before"
         ),
         Link(kind="aws_iam_role", path="Role", by="arn"),
+        Link(kind="aws_kms_key", path="KMSKeyArn", by="arn", delete="before"),
     ),
     missing=("ResourceNotFoundException",),
     delete=(Step(operation="delete_function", params={"FunctionName": "id"}),),

@@ -1,9 +1,9 @@
-"""Databases."""
+"""Databases, clusters of them, and their snapshots."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resoto_dagster.providers.aws.declaration import AwsKind, Call, Link, Step, Tagging, Value
+from resoto_dagster.providers.aws.declaration import AwsKind, Call, HeldBack, Link, Step, Tagging, Value
 
 _STATUS = {
     "available": "available",
@@ -11,6 +11,7 @@ _STATUS = {
     "stopped": "stopped",
     "deleting": "terminated",
     "delete-precheck": "terminated",
+    "cloning-failed": "failed",
     "failed": "failed",
     "inaccessible-encryption-credentials": "failed",
     "inaccessible-encryption-credentials-recoverable": "failed",
@@ -19,17 +20,23 @@ _STATUS = {
     "incompatible-parameters": "failed",
     "incompatible-restore": "failed",
     "insufficient-capacity": "failed",
+    "migration-failed": "failed",
     "restore-error": "failed",
     "storage-full": "failed",
     "backing-up": "busy",
+    "backtracking": "busy",
     "configuring-enhanced-monitoring": "busy",
     "configuring-iam-database-auth": "busy",
     "configuring-log-exports": "busy",
     "converting-to-vpc": "busy",
     "creating": "busy",
+    "failing-over": "busy",
     "maintenance": "busy",
+    "migrating": "busy",
     "modifying": "busy",
     "moving-to-vpc": "busy",
+    "preparing-data-migration": "busy",
+    "promoting": "busy",
     "rebooting": "busy",
     "renaming": "busy",
     "resetting-master-credentials": "busy",
@@ -37,8 +44,24 @@ _STATUS = {
     "stopping": "busy",
     "storage-config-upgrade": "busy",
     "storage-initialization": "busy",
+    "update-iam-db-auth": "busy",
     "upgrading": "busy",
 }
+
+_TAGGING = Tagging(
+    upsert="add_tags_to_resource", remove="remove_tags_from_resource", params={"ResourceName": "arn"}
+)
+_KEY = Link(kind="aws_kms_key", path="KmsKeyId", by="arn", delete="before")
+_PASSWORD = "PendingModifiedValues.MasterUserPassword"
+_OF_A_SERVICE = (
+    HeldBack(
+        "rds_snapshot_type",
+        ("automated",),
+        "it goes with the automated backups of its database",
+        along=True,
+    ),
+    HeldBack("rds_snapshot_type", ("awsbackup",), "AWS Backup owns it"),
+)
 
 
 def _endpoint(endpoint: Mapping[str, Any]) -> str | None:
@@ -84,7 +107,9 @@ _INSTANCE = AwsKind(
             parent=True,
             delete="before",
         ),
+        _KEY,
     ),
+    secret=(_PASSWORD,),
     read={"DBInstanceIdentifier": "id"},
     missing=("DBInstanceNotFound",),
     delete=(
@@ -94,9 +119,7 @@ _INSTANCE = AwsKind(
             const={"SkipFinalSnapshot": True},
         ),
     ),
-    tagging=Tagging(
-        upsert="add_tags_to_resource", remove="remove_tags_from_resource", params={"ResourceName": "arn"}
-    ),
+    tagging=_TAGGING,
     volatile=("rds_latest_restorable_time",),
     changing=(
         "rds_percent_progress",
@@ -106,4 +129,126 @@ _INSTANCE = AwsKind(
     ),
 )
 
-KINDS = (_INSTANCE,)
+
+def _address(endpoint: str | None, port: int | None) -> str | None:
+    return f"{endpoint}:{port}" if endpoint and port else endpoint
+
+
+_CLUSTER = AwsKind(
+    name="aws_rds_cluster",
+    description="Database instances that share their data; deleting it leaves no final snapshot.",
+    bases=("database",),
+    service="rds",
+    api=Call(operation="describe_db_clusters", items="DBClusters"),
+    id="DBClusterIdentifier",
+    name_path="DBClusterIdentifier",
+    arn="DBClusterArn",
+    prefix="rds",
+    ctime="ClusterCreateTime",
+    tags="TagList",
+    # Size and type are those of its instances.
+    properties={
+        "db_type": "Engine",
+        "db_status": Value("Status", lambda status: _STATUS.get(status, "unknown")),
+        "db_endpoint": Value(("Endpoint", "Port"), _address),
+        "db_version": "EngineVersion",
+        "db_publicly_accessible": "PubliclyAccessible",
+        "volume_iops": "Iops",
+        "volume_encrypted": "StorageEncrypted",
+        "rds_endpoint": "Endpoint",
+        "rds_port": "Port",
+        "rds_db_subnet_group_name": "DBSubnetGroup",
+        "rds_cluster_pending_modified_values": "PendingModifiedValues",
+    },
+    secret=(_PASSWORD,),
+    links=(
+        Link(
+            kind="aws_ec2_security_group",
+            path="VpcSecurityGroups[].VpcSecurityGroupId",
+            parent=True,
+            delete="before",
+        ),
+        # It can't be deleted while it has instances.
+        Link(kind="aws_rds_instance", path="DBClusterMembers[].DBInstanceIdentifier", delete="after"),
+        _KEY,
+    ),
+    read={"DBClusterIdentifier": "id"},
+    missing=("DBClusterNotFoundFault",),
+    delete=(
+        Step(
+            operation="delete_db_cluster",
+            params={"DBClusterIdentifier": "id"},
+            const={"SkipFinalSnapshot": True},
+        ),
+    ),
+    tagging=_TAGGING,
+    volatile=(
+        "rds_backtrack_consumed_change_records",
+        "rds_earliest_backtrack_time",
+        "rds_earliest_restorable_time",
+        "rds_latest_restorable_time",
+    ),
+    changing=(
+        "rds_capacity",
+        "rds_db_cluster_members",
+        "rds_percent_progress",
+        "rds_read_replica_identifiers",
+    ),
+)
+
+
+def _features(features: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {feature["Name"]: feature.get("Value") for feature in features}
+
+
+_SNAPSHOT = AwsKind(
+    name="aws_rds_snapshot",
+    description="A copy of a database instance as it was at one moment.",
+    bases=("snapshot",),
+    service="rds",
+    api=Call(operation="describe_db_snapshots", items="DBSnapshots"),
+    id="DBSnapshotIdentifier",
+    arn="DBSnapshotArn",
+    prefix="rds",
+    ctime="SnapshotCreateTime",
+    tags="TagList",
+    properties={
+        "snapshot_status": "Status",
+        "volume_size": "AllocatedStorage",
+        "encrypted": "Encrypted",
+        "rds_allocated_storage": "AllocatedStorage",
+        "rds_encrypted": "Encrypted",
+        "rds_snapshot_database_time": "SnapshotDatabaseTime",
+        "rds_snapshot_target": "SnapshotTarget",
+        "rds_processor_features": Value("ProcessorFeatures", _features),
+    },
+    links=(Link(kind="aws_rds_instance", path="DBInstanceIdentifier", parent=True), _KEY),
+    read={"DBSnapshotIdentifier": "id", "SnapshotType": "rds_snapshot_type"},
+    missing=("DBSnapshotNotFound", "DBSnapshotNotFoundFault"),
+    delete=(Step(operation="delete_db_snapshot", params={"DBSnapshotIdentifier": "id"}),),
+    tagging=_TAGGING,
+    held_back=_OF_A_SERVICE,
+    changing=("rds_percent_progress",),
+)
+
+_CLUSTER_SNAPSHOT = AwsKind(
+    name="aws_rds_cluster_snapshot",
+    description="A copy of a cluster's data as it was at one moment.",
+    service="rds",
+    api=Call(operation="describe_db_cluster_snapshots", items="DBClusterSnapshots"),
+    id="DBClusterSnapshotIdentifier",
+    arn="DBClusterSnapshotArn",
+    prefix="rds",
+    ctime="SnapshotCreateTime",
+    tags="TagList",
+    properties={"rds_db_cluster_snapshot_arn": "DBClusterSnapshotArn"},
+    links=(Link(kind="aws_rds_cluster", path="DBClusterIdentifier", parent=True), _KEY),
+    read={"DBClusterSnapshotIdentifier": "id", "SnapshotType": "rds_snapshot_type"},
+    missing=("DBClusterSnapshotNotFoundFault",),
+    delete=(Step(operation="delete_db_cluster_snapshot", params={"DBClusterSnapshotIdentifier": "id"}),),
+    tagging=_TAGGING,
+    held_back=_OF_A_SERVICE,
+    changing=("rds_percent_progress",),
+)
+
+KINDS = (_INSTANCE, _CLUSTER, _SNAPSHOT, _CLUSTER_SNAPSHOT)

@@ -1,15 +1,45 @@
-"""Buckets."""
+"""Buckets, and what holds for all of an account's."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Step, Tagging, Value
+from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging, Value
+
+_BLOCKS = {
+    "block_public_acls": "BlockPublicAcls",
+    "ignore_public_acls": "IgnorePublicAcls",
+    "block_public_policy": "BlockPublicPolicy",
+    "restrict_public_buckets": "RestrictPublicBuckets",
+}
 
 
 def _region(location: Mapping[str, Any]) -> str:
     """The region of a location; the first two regions have names of their own in S3's oldest answers."""
     constraint = location.get("LocationConstraint") or "us-east-1"
     return "eu-west-1" if constraint == "EU" else constraint
+
+
+def _encryption(rules: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "sse_algorithm": rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm"),
+            "kms_master_key_id": rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID"),
+            "bucket_key_enabled": rule.get("BucketKeyEnabled"),
+        }
+        for rule in rules
+    ]
+
+
+def _keys(rules: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys that a bucket is encrypted with, of those that are named by an ARN."""
+    named = (rule["kms_master_key_id"] for rule in _encryption(rules))
+    return [key for key in named if key and ":key/" in key]
+
+
+def _public_access(configuration: Mapping[str, Any]) -> dict[str, bool]:
+    """What is kept from being public; nothing is unless it is said."""
+    return {name: configuration.get(member, False) for name, member in _BLOCKS.items()}
 
 
 def _remove_all(listed: str) -> Step:
@@ -48,6 +78,27 @@ _BUCKET = AwsKind(
             absent=("ServerSideEncryptionConfigurationNotFoundError",),
         ),
         Detail(operation="get_bucket_versioning", params={"Bucket": "Name"}, into="Versioning"),
+        Detail(
+            operation="get_bucket_policy",
+            params={"Bucket": "Name"},
+            result="Policy",
+            into="Policy",
+            absent=("NoSuchBucketPolicy",),
+        ),
+        Detail(
+            operation="get_public_access_block",
+            params={"Bucket": "Name"},
+            result="PublicAccessBlockConfiguration",
+            into="PublicAccess",
+            absent=("NoSuchPublicAccessBlockConfiguration",),
+        ),
+        Detail(operation="get_bucket_acl", params={"Bucket": "Name"}, into="Acl"),
+        Detail(
+            operation="get_bucket_logging",
+            params={"Bucket": "Name"},
+            result="LoggingEnabled",
+            into="Logging",
+        ),
     ),
     id="Name",
     name_path="Name",
@@ -58,8 +109,20 @@ _BUCKET = AwsKind(
     properties={
         "encryption_enabled": Value("EncryptionRules[]", bool),
         "versioning_enabled": Value("Versioning.Status", lambda status: status == "Enabled", absent=False),
+        "bucket_encryption_rules": Value("EncryptionRules", _encryption),
+        "bucket_versioning": Value("Versioning.Status", lambda status: status == "Enabled", absent=False),
+        "bucket_mfa_delete": Value("Versioning.MFADelete", lambda mfa: mfa == "Enabled", absent=False),
+        "bucket_policy": Value("Policy", json.loads),
+        "bucket_public_access_block_configuration": Value(
+            "PublicAccess", _public_access, absent=_public_access({})
+        ),
+        "bucket_location": Value("Location", _region),
     },
-    drop=("Location", "BucketRegion", "BucketArn"),
+    drop=("BucketRegion", "BucketArn"),
+    links=(
+        Link(kind="aws_kms_key", path=Value("EncryptionRules", _keys), by="arn", delete="before"),
+        Link(kind="aws_s3_bucket", path="Logging.TargetBucket"),
+    ),
     read={"Prefix": "id"},
     missing=("NoSuchBucket",),
     delete=(
@@ -82,4 +145,35 @@ _BUCKET = AwsKind(
     ),
 )
 
-KINDS = (_BUCKET,)
+_ACCOUNT_SETTINGS = AwsKind(
+    name="aws_s3_account_settings",
+    description="What is kept from being public in all buckets of an account.",
+    bases=("phantom_resource",),
+    service="sts",
+    regional=False,
+    api=Call(operation="get_caller_identity", items=""),
+    details=(
+        Detail(
+            operation="get_public_access_block",
+            service="s3control",
+            params={"AccountId": "Account"},
+            result="PublicAccessBlockConfiguration",
+            into="PublicAccess",
+            absent=("NoSuchPublicAccessBlockConfiguration",),
+        ),
+        Detail(operation="list_buckets", service="s3", params={}, result="Buckets", into="Buckets"),
+    ),
+    id="Account",
+    prefix="",
+    tags="",
+    properties={
+        "bucket_public_access_block_configuration": Value(
+            "PublicAccess", _public_access, absent=_public_access({})
+        ),
+    },
+    # Who asks says nothing of the account.
+    drop=("UserId", "Arn", "Buckets"),
+    links=(Link(kind="aws_s3_bucket", path="Buckets[].Name"),),
+)
+
+KINDS = (_BUCKET, _ACCOUNT_SETTINGS)

@@ -1,8 +1,21 @@
 """Networks and what they are made of."""
 
-from resoto_dagster.providers.aws.declaration import AwsKind, Call, HeldBack, Link, Step
+from collections.abc import Callable
+
+from resoto_dagster.providers.aws.declaration import AwsKind, Call, HeldBack, Link, Step, Value
 from resoto_dagster.providers.aws.kinds.ec2 import TAGGING
 from resoto_dagster.providers.aws.kinds.service_quotas import NETWORKS, counted_by_quota
+
+
+def _with_id(prefix: str) -> Callable[[str], str | None]:
+    """The id of what a flow log is of, if it is of this sort."""
+    return lambda resource: resource if resource.startswith(prefix) else None
+
+
+def _bucket(destination: str) -> str | None:
+    """The bucket of a flow log's destination, if it is one: `arn:aws:s3:::bucket/folder/`."""
+    return destination.split(":", 5)[5].partition("/")[0] if ":s3:::" in destination else None
+
 
 KINDS = (
     AwsKind(
@@ -188,5 +201,86 @@ KINDS = (
             HeldBack("is_default", (True,), "a network's default ACL goes with the network", along=True),
         ),
         changing=("acl_associations",),
+    ),
+    AwsKind(
+        name="aws_vpc_endpoint",
+        description="A way from a network to a service that does not lead over the internet.",
+        bases=("endpoint",),
+        service="ec2",
+        api=Call(operation="describe_vpc_endpoints", items="VpcEndpoints", page_size=1000),
+        id="VpcEndpointId",
+        arn="arn:{partition}:ec2:{region}:{account}:vpc-endpoint/{id}",
+        prefix="endpoint",
+        ctime="CreationTimestamp",
+        properties={
+            "vpc_endpoint_type": "VpcEndpointType",
+            "endpoint_creation_timestamp": "CreationTimestamp",
+            "endpoint_dns_options": "DnsOptions.DnsRecordIpType",
+        },
+        links=(
+            Link(kind="aws_vpc", path="VpcId", parent=True, delete="before"),
+            Link(kind="aws_ec2_route_table", path="RouteTableIds[]", parent=True, delete="before"),
+            Link(kind="aws_ec2_subnet", path="SubnetIds[]", parent=True, delete="before"),
+            Link(kind="aws_ec2_security_group", path="Groups[].GroupId", parent=True, delete="before"),
+            Link(kind="aws_ec2_network_interface", path="NetworkInterfaceIds[]", delete="before"),
+        ),
+        read={"VpcEndpointIds": ["id"]},
+        missing=("InvalidVpcEndpointId.NotFound",),
+        # The API writes its states in either way.
+        gone=("State", ("Deleted", "deleted")),
+        delete=(
+            Step(
+                operation="delete_vpc_endpoints",
+                params={"VpcEndpointIds": ["id"]},
+                errors="Unsuccessful[].Error",
+            ),
+        ),
+        tagging=TAGGING,
+        held_back=(HeldBack("endpoint_requester_managed", (True,), "the service that made it deletes it"),),
+        changing=("endpoint_last_error", "endpoint_network_interface_ids"),
+    ),
+    AwsKind(
+        name="aws_vpc_peering_connection",
+        description="A connection between two networks, of which one may be another account's.",
+        bases=("peering_connection",),
+        service="ec2",
+        api=Call(operation="describe_vpc_peering_connections", items="VpcPeeringConnections", page_size=1000),
+        id="VpcPeeringConnectionId",
+        arn="arn:{partition}:ec2:{region}:{account}:vpc-peering-connection/{id}",
+        prefix="connection",
+        properties={"peering_connection_status": "Status"},
+        links=(
+            Link(kind="aws_vpc", path="RequesterVpcInfo.VpcId", parent=True, delete="before"),
+            Link(kind="aws_vpc", path="AccepterVpcInfo.VpcId", parent=True, delete="before"),
+        ),
+        read={"VpcPeeringConnectionIds": ["id"]},
+        missing=("InvalidVpcPeeringConnectionID.NotFound", "InvalidVpcPeeringConnectionId.NotFound"),
+        gone=("Status.Code", ("deleted", "expired", "failed", "rejected")),
+        delete=(Step(operation="delete_vpc_peering_connection", params={"VpcPeeringConnectionId": "id"}),),
+        tagging=TAGGING,
+    ),
+    AwsKind(
+        name="aws_ec2_flow_log",
+        description="The record of what goes in and out of a network, a subnet or an interface.",
+        service="ec2",
+        api=Call(operation="describe_flow_logs", items="FlowLogs", page_size=1000),
+        id="FlowLogId",
+        arn="arn:{partition}:ec2:{region}:{account}:vpc-flow-log/{id}",
+        prefix="",
+        ctime="CreationTime",
+        links=(
+            Link(kind="aws_vpc", path=Value("ResourceId", _with_id("vpc-")), parent=True),
+            Link(kind="aws_ec2_subnet", path=Value("ResourceId", _with_id("subnet-")), parent=True),
+            Link(kind="aws_ec2_network_interface", path=Value("ResourceId", _with_id("eni-")), parent=True),
+            Link(kind="aws_s3_bucket", path=Value("LogDestination", _bucket)),
+            Link(kind="aws_iam_role", path="DeliverLogsPermissionArn", by="arn"),
+        ),
+        read={"FlowLogIds": ["id"]},
+        missing=("InvalidFlowLogId.NotFound",),
+        delete=(
+            Step(operation="delete_flow_logs", params={"FlowLogIds": ["id"]}, errors="Unsuccessful[].Error"),
+        ),
+        tagging=TAGGING,
+        changing=("deliver_logs_error_message", "deliver_logs_status"),
     ),
 )

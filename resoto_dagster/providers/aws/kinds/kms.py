@@ -1,0 +1,71 @@
+"""Keys that other services encrypt with."""
+
+import json
+from typing import Any
+
+from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, HeldBack, Step, Tagging, Value
+
+
+def _if_own(key: str | None, manager: str | None, *_: Any) -> str | None:
+    """The key's id if it is the account's own; AWS's have neither tags nor a policy of one's own."""
+    return key if manager == "CUSTOMER" else None
+
+
+def _if_rotating(key: str | None, manager: str | None, state: str | None, origin: str | None) -> str | None:
+    """The key's id if it can be rotated now."""
+    return _if_own(key, manager) if (state, origin) == ("Enabled", "AWS_KMS") else None
+
+
+_OWN_KEY = {"KeyId": Value(("KeyId", "KeyManager"), _if_own)}
+
+_KEY = AwsKind(
+    name="aws_kms_key",
+    description="A key that data is encrypted with; its deletion can be called off for 30 days, in which "
+    "nothing can be decrypted.",
+    bases=("access_key",),
+    service="kms",
+    api=Call(operation="list_keys", items="Keys", page_size=1000),
+    details=(
+        Detail(operation="describe_key", params={"KeyId": "KeyId"}, result="KeyMetadata", into=""),
+        Detail(operation="list_resource_tags", params=_OWN_KEY, result="Tags", into="Tags"),
+        Detail(
+            operation="get_key_policy",
+            params=_OWN_KEY,
+            const={"PolicyName": "default"},
+            result="Policy",
+            into="KeyPolicy",
+        ),
+        Detail(
+            operation="get_key_rotation_status",
+            params={"KeyId": Value(("KeyId", "KeyManager", "KeyState", "Origin"), _if_rotating)},
+            result="KeyRotationEnabled",
+            into="KeyRotationEnabled",
+            absent=("UnsupportedOperationException",),
+        ),
+    ),
+    id="KeyId",
+    name_path="KeyId",
+    arn="Arn",
+    prefix="kms",
+    ctime="CreationDate",
+    properties={
+        "access_key_status": "KeyState",
+        "kms_multiregion_configuration": "MultiRegionConfiguration",
+        "kms_key_policy": Value("KeyPolicy", json.loads),
+    },
+    drop=("KeyArn",),
+    missing=("NotFoundException",),
+    gone=("KeyState", ("PendingDeletion", "PendingReplicaDeletion")),
+    delete=(
+        Step(operation="schedule_key_deletion", params={"KeyId": "id"}, const={"PendingWindowInDays": 30}),
+    ),
+    tagging=Tagging(
+        upsert="tag_resource",
+        remove="untag_resource",
+        params={"KeyId": "id"},
+        named=("TagKey", "TagValue"),
+    ),
+    held_back=(HeldBack("kms_key_manager", ("AWS",), "AWS owns the key"),),
+)
+
+KINDS = (_KEY,)
