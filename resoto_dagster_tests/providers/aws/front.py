@@ -9,13 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-_SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
+_SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
 _ACTION = re.compile(r"(?:^|&)Action=(\w+)")
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request as far as tests tell requests apart; `action` is empty where the path says what is asked."""
+    """A request as far as tests tell requests apart; `action` is empty where the path says what is asked.
+
+    `key` is the id of the access key that signed it.
+    """
 
     method: str
     path: str
@@ -23,6 +26,7 @@ class Request:
     action: str
     region: str
     service: str
+    key: str = ""
 
 
 @dataclass
@@ -131,6 +135,7 @@ class Front:
                     action[1] if action else target.rpartition(".")[2],
                     scope["region"] if scope else "",
                     scope["service"] if scope else "",
+                    scope["key"] if scope else "",
                 )
 
             def passed_on(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
