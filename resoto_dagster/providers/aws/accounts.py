@@ -153,7 +153,7 @@ class Account:
             if name not in known:
                 meant = get_close_matches(name, known, 1)
                 hint = f"; did you mean {meant[0]}?" if meant else ""
-                raise ProviderError(f"{self.configured} has no region {name}{hint}")
+                raise ProviderError(f"account {self.id} has no region {name}{hint}")
             if known[name] == _NOT_ENABLED:
                 _LOG.warning("%s is not enabled in account %s, so it is not read", name, self.id)
         return tuple(name for name in wanted if known[name] != _NOT_ENABLED)

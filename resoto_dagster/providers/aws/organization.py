@@ -30,7 +30,7 @@ class Unreadable(Account):
     """An account that can't be entered, for a reason that is known without asking."""
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(AccountSettings(), None, ())
+        super().__init__(AccountSettings(), None, None)
         self.configured = name
         self._reason = reason
 

@@ -1,5 +1,6 @@
 """A server before moto's that passes requests on, counts them, and refuses what a test wants refused."""
 
+import json
 import re
 import threading
 import urllib.error
@@ -159,6 +160,8 @@ class Front:
 
 
 def _error(request: Request, code: str) -> bytes:
+    if request.body.startswith("{"):
+        return json.dumps({"__type": code, "message": "You are not\nauthorized."}).encode()
     error = f"<Error><Code>{code}</Code><Message>You are not\nauthorized.</Message></Error>"
     if request.service == "ec2":
         return f"<Response><Errors>{error}</Errors><RequestID>r-1</RequestID></Response>".encode()
