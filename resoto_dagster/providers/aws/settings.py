@@ -10,11 +10,11 @@ DEFAULT_ACCOUNT = "default"
 DEFAULT_ROLE = "resoto"
 DEFAULT_SESSION = "resoto_dagster"
 
-_ROLE_NAME = re.compile(r"[\w+=,.@/-]+")
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}|\{account\}):role/[\w+=,.@/-]+")
+_ROLE_NAME = re.compile(r"[\w+=,.@/-]+", re.ASCII)
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}|\{account\}):role/[\w+=,.@/-]+", re.ASCII)
 _UNIT = re.compile(r"r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}")
-_SESSION = re.compile(r"[\w+=,.@-]{2,64}")
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}")
+_SESSION = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
 
 def _quoted(value: object) -> str:
