@@ -109,7 +109,7 @@ class Account:
         if os.environ.get("AWS_ENDPOINT_URL") or session.get_scoped_config().get("endpoint_url"):
             return True
         if region == GLOBAL:
-            return offered_in_partition(session, entered.partition, service)
+            return offered_in_partition(entered.partition, service)
         return offered_in_region(session, entered.partition, service, region)
 
     def release(self) -> None:

@@ -45,26 +45,33 @@ _EVERYWHERE = "ec2"
 """A service that every region has."""
 
 
-def offered_in_partition(session: Session, partition: str, service: str) -> bool:
+def offered_in_partition(partition: str, service: str) -> bool:
     """Whether an account-wide service is there in a partition; yes when botocore doesn't know it at all."""
-    known = {p for p in HOME_REGIONS if session.get_available_regions(service, p, allow_non_regional=True)}
+    known = {one for one in HOME_REGIONS if _listed(service, one, anything=True)}
     return partition in known or not known
 
 
 def offered_in_region(session: Session, partition: str, service: str, region: str) -> bool:
     """Whether a service is there in a region; yes when that is not certain."""
-    listed = session.get_available_regions(service, partition)
+    listed = _listed(service, partition)
     if region in listed and service not in LISTED_EVERYWHERE:
         return True
     there = _exists(session, service, region)
     if there:
         return True
-    regions = session.get_available_regions(_EVERYWHERE, partition)
+    regions = _listed(_EVERYWHERE, partition)
     if there is False and _exists(session, _EVERYWHERE, region):
         others = dict.fromkeys((HOME_REGIONS[partition], HOME_REGIONS["aws"], *(listed or regions)))
         if any(_exists(session, service, other) for other in others if other != region):
             return False
     return region in listed or not listed or region not in regions
+
+
+@cache
+def _listed(service: str, partition: str, anything: bool = False) -> tuple[str, ...]:
+    """The regions for which botocore lists a service; with `anything` also what is no region."""
+    with loading:
+        return tuple(new_session().get_available_regions(service, partition, allow_non_regional=anything))
 
 
 def _exists(session: Session, service: str, region: str) -> bool | None:

@@ -174,7 +174,7 @@ def test_special_endpoints_say_nothing_of_what_is_offered(
 def test_account_wide_services_are_there_or_not_by_partition(
     service: str, partition: str, expected: bool
 ) -> None:
-    assert offered_in_partition(new_session(), partition, service) == expected
+    assert offered_in_partition(partition, service) == expected
 
 
 def test_an_account_asks_of_region_and_partition(
