@@ -38,8 +38,8 @@ class AccountCredentials(Credentials):
 
     `load` finds credentials in the place they come from, and `identify` asks AWS whose account some are. A
     call that is refused because the credentials ran out is made again, once, with new ones. When there are
-    none, or when they are another account's, no further call is made: whatever is asked raises one and the
-    same ProviderError. Other failures to get credentials end the same way.
+    none, or when they are another account's, no further call is made: whatever is asked raises a
+    ProviderError with one and the same reason. Other failures to get credentials end the same way.
     """
 
     account: str | None = None
@@ -52,20 +52,21 @@ class AccountCredentials(Credentials):
         self._load = load
         self._identify = identify
         self._held: Credentials | None = None
-        self._given_up: ProviderError | None = None
+        self._given_up: str | None = None
         self._lock = threading.Lock()
         self._signed = threading.local()
 
     def check(self) -> None:
         """Raise the ProviderError with which they were given up, if they were."""
         if self._given_up is not None:
-            raise self._given_up
+            raise ProviderError(self._given_up)
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
         """The keys to sign a call with. Raises ProviderError when there are none."""
         self.check()
         if self._held is None:
             with self._lock:
+                self.check()
                 self._held = self._held or self._taken()[0]
         held = self._held
         if isinstance(held, RefreshableCredentials) and held.refresh_needed(_AT_THE_LATEST):
@@ -149,5 +150,5 @@ class AccountCredentials(Credentials):
     def _give_up(self, error: ProviderError) -> ProviderError:
         """Keep the reason, as an error whose code no declaration takes for an answer."""
         text = str(error) if self.account is None else f"credentials can't be renewed: {error}"
-        self._given_up = self._given_up or ProviderError(text)
-        return self._given_up
+        self._given_up = self._given_up or text
+        return ProviderError(self._given_up)
