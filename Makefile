@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-ui dev test test-slow lint format bench clean
+.PHONY: help install demo demo-ui dev test test-slow lint format aws-policies bench clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -44,6 +44,11 @@ lint: .venv/installed ## Style and types
 format: .venv/installed ## Put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+aws-policies: .venv/installed ## Write deploy/aws anew, as the kinds are declared
+	$(BIN)/resoto aws iam-policy --collect --into deploy/aws
+	$(BIN)/resoto aws iam-policy --cleanup --tagging --into deploy/aws
+	$(BIN)/resoto aws role-template > deploy/aws/role-template.yaml
 
 bench: .venv/installed ## Measure, and print the tables of benchmarks/README.md; ENDPOINT=URL adds a collect
 	$(BIN)/python benchmarks/startup.py

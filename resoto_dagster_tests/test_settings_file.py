@@ -133,6 +133,68 @@ REFUSED = {
     "providers:\n  aws:\n    regions:\n      - us-east-1\n      - eu-west": (
         "5: providers.aws.regions.1: a region looks like us-east-1, not 'eu-west'"
     ),
+    "providers:\n  aws:\n    accounts:\n      - {id: '111111111111', role: a}\n"
+    "      - {id: '111111111111', role: b}": (
+        "3: providers.aws.accounts: listed twice: 111111111111 (roles a, b)"
+    ),
+    "providers:\n  aws:\n    accounts:\n      - id: '111111111111'\n        role: r/\u00fc": (
+        "5: providers.aws.accounts.0.role: a role is a name, or an ARN like "
+        "arn:aws:iam::{account}:role/resoto, not 'r/\u00fc'"
+    ),
+    "providers:\n  aws:\n    accounts:\n      - id: '111111111111'\n"
+    "        role: arn:aws:iam::222222222222:role/x": (
+        "4: providers.aws.accounts.0: the role is one of account 222222222222, not of 111111111111"
+    ),
+    "providers:\n  aws:\n    accounts:\n      - id: '111111111111'\n        regions:": (
+        "5: providers.aws.accounts.0.regions: expected something, but there is nothing"
+    ),
+    # organizations
+    "providers:\n  aws:\n    organization:": (
+        "3: providers.aws.organization: expected something, but there is nothing"
+    ),
+    "providers:\n  aws:\n    organization: o-abcdefghij": (
+        "3: providers.aws.organization: expected a section, not 'o-abcdefghij'"
+    ),
+    "providers:\n  aws:\n    organization:\n      excude: {}": (
+        "4: providers.aws.organization.excude: unknown key 'excude'; did you mean 'exclude'?"
+    ),
+    "providers:\n  aws:\n    organization:\n      role: arn:aws:iam::111111111111:role/x": (
+        "4: providers.aws.organization.role: expected a role's name, or an ARN with {account} for the id, "
+        "not 'arn:aws:iam::111111111111:role/x'"
+    ),
+    "providers:\n  aws:\n    organization:\n      list_from:\n        role: lister": (
+        "4: providers.aws.organization.list_from: an account with a role needs its id"
+    ),
+    "providers:\n  aws:\n    organization:\n      include:": (
+        "4: providers.aws.organization.include: expected something, but there is nothing"
+    ),
+    "providers:\n  aws:\n    organization:\n      include: {}": (
+        "4: providers.aws.organization.include: expected at least one of: accounts, names, units"
+    ),
+    "providers:\n  aws:\n    organization:\n      include:\n        name: [a]": (
+        "5: providers.aws.organization.include.name: unknown key 'name'; did you mean 'names'?"
+    ),
+    "providers:\n  aws:\n    organization:\n      exclude:\n        accounts:\n          - 111111111111": (
+        "6: providers.aws.organization.exclude.accounts.0: an account is a text of 12 digits, not "
+        "111111111111 (put it into quotes: YAML takes bare digits as a number)"
+    ),
+    "providers:\n  aws:\n    organization:\n      exclude:\n        units: [production]": (
+        "5: providers.aws.organization.exclude.units.0: an organizational unit looks like "
+        "ou-abcd-12345678, not 'production'"
+    ),
+    "providers:\n  aws:\n    organization:\n      exclude:\n        names: ['**']": (
+        "3: providers.aws.organization: exclude leaves no account: '**' is all of them"
+    ),
+    "providers:\n  aws:\n    organization:\n      exclude: {units: [r-abcd]}": (
+        "3: providers.aws.organization: exclude leaves no account: 'r-abcd' is all of them"
+    ),
+    "providers:\n  aws:\n    organization:\n      include: {names: [a, b]}\n      exclude: {names: [b]}": (
+        "3: providers.aws.organization: both in include and in exclude: b"
+    ),
+    "providers:\n  aws:\n    accounts: [{id: '111111111111'}]\n"
+    "    organization: {exclude: {accounts: ['111111111111']}}": (
+        "2: providers.aws: listed under accounts, and excluded from the organization: 111111111111"
+    ),
     "providers: {aws: {regions: us-east-1}}": (
         "1: providers.aws.regions: Input should be 'all', not 'us-east-1'"
     ),

@@ -73,7 +73,11 @@ def make_plan(
     When the run collected, only what that very collect read counts as fresh.
     """
     collected = connection.scalar(
-        text("SELECT EXISTS (SELECT FROM inventory.scopes WHERE run_id = :run_id)"), {"run_id": root_run_id}
+        text(
+            "SELECT EXISTS (SELECT FROM inventory.scopes WHERE run_id = :run_id) "
+            "OR EXISTS (SELECT FROM inventory.accounts WHERE run_id = :run_id)"
+        ),
+        {"run_id": root_run_id},
     )
     items: dict[uuid.UUID, PlanItem] = {}
     for row in connection.execute(text(_MARKED), {"root_run_id": root_run_id}):

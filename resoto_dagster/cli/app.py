@@ -2,6 +2,7 @@
 
 import typer
 
+from resoto_dagster.cli.aws import app as aws
 from resoto_dagster.cli.config import app as config
 from resoto_dagster.cli.demo import demo
 from resoto_dagster.cli.marks import clean, protect, unmark
@@ -25,5 +26,5 @@ app = typer.Typer(
 )
 for command in (run, status, search, protect, clean, unmark, demo):
     app.command()(command)
-for group in (plan, metrics, config):
+for group in (plan, metrics, config, aws):
     app.add_typer(group)

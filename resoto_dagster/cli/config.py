@@ -77,4 +77,7 @@ def _provider(name: str, section: "ProviderSettings") -> dict[str, Any]:
     from resoto_dagster.providers import load_provider
 
     every = set(section.kinds) == set(load_provider(name).kinds)
-    return {"kinds": "all" if every else list(section.kinds), **section.own.model_dump(mode="json")}
+    return {
+        "kinds": "all" if every else list(section.kinds),
+        **section.own.model_dump(mode="json", exclude_none=True),
+    }

@@ -78,7 +78,22 @@ class InventorySink:
         return self.totals.setdefault(kind, KindTotals())
 
     def accounts_expected(self, accounts: Sequence[str]) -> None:
-        """Write down the accounts that will be read."""
+        """Write down the accounts that will be read.
+
+        Others of which nothing was ever known are forgotten: what could not be entered has its id by now.
+        """
+        with self._engine.begin() as connection:
+            connection.execute(
+                text(
+                    """
+                    DELETE FROM inventory.accounts a
+                    WHERE provider = :provider AND account <> ALL (:accounts) AND NOT EXISTS (
+                        SELECT FROM inventory.scopes s
+                        WHERE s.provider = a.provider AND s.account = a.account)
+                    """
+                ),
+                {"provider": self._provider, "accounts": list(accounts)},
+            )
         if not accounts:
             return
         with self._engine.begin() as connection:

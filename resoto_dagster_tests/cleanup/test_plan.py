@@ -114,6 +114,17 @@ def test_trap_2_a_run_that_collects_plans_only_what_it_has_read_itself(estate: E
     assert "not collected by this run" in kept(plan)["old"]
 
 
+def test_trap_2_a_run_that_could_not_enter_any_account_plans_nothing(estate: Estate) -> None:
+    estate.collect(resource("old", tags=EXPIRED))
+    estate.run = "run-2"
+    sink = InventorySink(estate.engine, "sim", estate.run)
+    sink.accounts_expected(["default"])
+    sink.account_failed("default", "NoCredentials")
+    plan = estate.plan()
+    assert plan.going == []
+    assert "not collected by this run" in kept(plan)["old"]
+
+
 def test_trap_3_and_4_what_a_hook_marked_counts_in_its_own_run_only(estate: Estate) -> None:
     estate.collect(resource("v1"))
     with estate.engine.begin() as connection:

@@ -11,6 +11,7 @@ providers:
   aws:
     kinds: [volume, aws_s3_bucket]
     accounts: [{id: "123456789012", role: resoto}]
+    organization: {exclude: {names: ["sandbox-*"]}}
 actions: {pre_cleanup: {timeout: 90s}}
 cleanup: {enabled: true, dry_run: false, accounts: {aws: ["123456789012"]}, max_data_age: 1h30m}
 metrics: {port: 9000}
@@ -44,7 +45,8 @@ def test_what_is_wrong_is_told_with_its_line(folder: Path) -> None:
     write(folder, SETTINGS.replace("dry_run", "dryrun"))
     told = resoto("config", "check", code=2).stderr
     assert (
-        told == "resoto: resoto.yaml, line 9: cleanup.dryrun: unknown key 'dryrun'; did you mean 'dry_run'?\n"
+        told
+        == "resoto: resoto.yaml, line 10: cleanup.dryrun: unknown key 'dryrun'; did you mean 'dry_run'?\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""What an API says and can't be stored: its scope fails, and the rest of the collect goes on."""
+"""What a collect reports, written down; what can't be stored fails its scope, and the rest goes on."""
 
 from typing import Any
 
@@ -42,4 +42,19 @@ def test_what_can_not_be_stored_fails_its_scope_alone(engine: Engine, given: dic
     assert table(engine, "SELECT id, name FROM inventory.resources ORDER BY id") == [
         ("i1", "i1"),
         ("v1", "v1"),
+    ]
+
+
+def test_an_account_of_which_nothing_was_ever_known_is_forgotten(engine: Engine) -> None:
+    collect(engine, {scope(account="known"): [resource("v1")]})
+    first = InventorySink(engine, "sim", "run-1")
+    first.accounts_expected(["default", "known", "named"])
+    first.account_failed("default", "NoCredentials")
+    first.account_failed("named", "AccessDenied")
+    InventorySink(engine, "other", "run-2").accounts_expected(["default"])
+    InventorySink(engine, "sim", "run-2").accounts_expected(["named"])
+    assert table(engine, "SELECT provider, account FROM inventory.accounts ORDER BY provider, account") == [
+        ("other", "default"),
+        ("sim", "known"),
+        ("sim", "named"),
     ]

@@ -1,30 +1,37 @@
 """Accounts: their credentials, proof of who they are, and their regions."""
 
+import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from botocore.credentials import (
     AssumeRoleCredentialFetcher,
     CredentialProvider,
     CredentialResolver,
+    Credentials,
     DeferredRefreshableCredentials,
+    ReadOnlyCredentials,
 )
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 from botocore.session import Session
 
 from resoto_dagster.model.resource import GLOBAL
 from resoto_dagster.providers.aws.clients import Clients, ServiceClient, make_client, new_session
-from resoto_dagster.providers.aws.errors import api_error
+from resoto_dagster.providers.aws.credentials import AccountCredentials
+from resoto_dagster.providers.aws.errors import DENIED, ApiError, api_error
 from resoto_dagster.providers.aws.mapping import Place
+from resoto_dagster.providers.aws.offering import HOME_REGIONS, offered_in_partition, offered_in_region
 from resoto_dagster.providers.aws.settings import DEFAULT_ACCOUNT, AccountSettings
 from resoto_dagster.providers.base import ProviderError
 
-_HOME_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
-"""Where a partition's account-wide services are asked."""
+_LOG = logging.getLogger(__name__)
+_NOT_ENABLED = "not-opted-in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +45,30 @@ class _Entered:
 
     @property
     def home(self) -> str:
-        return _HOME_REGIONS.get(self.partition, _HOME_REGIONS["aws"])
+        return HOME_REGIONS.get(self.partition, HOME_REGIONS["aws"])
 
 
 class Account:
     """One account of the settings, which is entered when something is first asked of it.
 
     Safe to use from many threads. Everything but `configured` raises ProviderError when the account can't be
-    entered, or when the credentials belong to another account than the settings say.
+    entered, or when the credentials belong to another account than the settings say; and from the moment on
+    that its credentials have run out and can't be renewed, without asking AWS any more.
     """
 
-    def __init__(self, settings: AccountSettings, profile: str | None, regions: Sequence[str] | None) -> None:
+    def __init__(
+        self,
+        settings: AccountSettings,
+        profile: str | None,
+        regions: Sequence[str] | None,
+        names: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.configured = settings.id
         self._settings = settings
         self._profile = settings.profile or profile
         self._wanted_regions = regions
+        self._names = names
+        self._credentials = AccountCredentials(self._find_credentials, self._identify)
         self._lock = threading.Lock()
         self._entered: _Entered | None = None
 
@@ -64,33 +80,37 @@ class Account:
     def place(self, region: str) -> Place:
         """A region of the account as a place of resources."""
         entered = self._enter()
-        return Place(entered.partition, entered.id, region)
+        return Place(entered.partition, entered.id, region, self._names.get(entered.id))
 
     def regions(self) -> tuple[str, ...]:
-        """The regions to collect: those of the settings, or all that are enabled."""
-        if self._wanted_regions is not None:
-            return tuple(dict.fromkeys(self._wanted_regions))
-        answer = self.client("ec2", GLOBAL).call("describe_regions", {})
-        return tuple(sorted(region["RegionName"] for region in answer["Regions"]))
+        """The regions to collect: those of the settings, or all; without those that are not enabled.
+
+        Raises ProviderError when the settings name one that does not exist.
+        """
+        wanted = self._wanted_regions
+        if wanted is None:
+            answer = self.client("ec2", GLOBAL).call("describe_regions", {})
+            return tuple(sorted(region["RegionName"] for region in answer["Regions"]))
+        return self._enabled(dict.fromkeys(wanted)) if wanted else ()
 
     def client(self, service: str, region: str) -> ServiceClient:
         """A client of a service in a region, for `global` in the partition's home region."""
         entered = self._enter()
+        self._credentials.check()
         return entered.clients.get(service, entered.home if region == GLOBAL else region)
 
     def offered(self, service: str, region: str) -> bool:
-        """Whether the service exists in the region, as far as botocore knows; yes when it doesn't know.
+        """Whether the service is there in the region (`global`: in the partition).
 
         With an endpoint of its own there is no telling, so that all services count as offered.
         """
         entered = self._enter()
         session = entered.session
-        endpoint = os.environ.get("AWS_ENDPOINT_URL") or session.get_scoped_config().get("endpoint_url")
-        if region == GLOBAL or endpoint:
+        if os.environ.get("AWS_ENDPOINT_URL") or session.get_scoped_config().get("endpoint_url"):
             return True
-        known = session.get_available_regions(service, entered.partition)
-        everywhere = session.get_available_regions("sts", entered.partition)
-        return region in known or not known or region not in everywhere
+        if region == GLOBAL:
+            return offered_in_partition(entered.partition, service)
+        return offered_in_region(session, entered.partition, service, region)
 
     def release(self) -> None:
         """Close the clients, since each holds memory; the account can be used again."""
@@ -105,46 +125,98 @@ class Account:
 
     def _ask_identity(self) -> _Entered:
         try:
-            base = new_session(self._profile)
-            if base.get_credentials() is None:
-                raise NoCredentialsError
-            home = base.get_config_variable("region") or _HOME_REGIONS["aws"]
-            session = self._assumed(base, home) if self._settings.role else base
+            session = new_session(self._profile)
+            region = self._asked_in(session)
         except BotoCoreError as error:
             raise api_error(error, "sts", "GetCallerIdentity") from None
+        answered: Any = self._credentials.answered
+        session.register("needs-retry", answered)
+        session.register_component("credential_provider", CredentialResolver([_Given(self._credentials)]))
         clients = Clients(session)
-        answer = clients.get("sts", home).call("get_caller_identity", {})
+        answer = clients.get("sts", region).call("get_caller_identity", {})
         account = answer["Account"]
         if self.configured not in (DEFAULT_ACCOUNT, account):
             raise ProviderError(f"the credentials for account {self.configured} belong to account {account}")
+        self._credentials.account = account
         return _Entered(account, answer["Arn"].split(":")[1], session, clients)
 
-    def _assumed(self, base: Session, home: str) -> Session:
+    def _enabled(self, wanted: Mapping[str, Any]) -> tuple[str, ...]:
+        """Those of the regions that are enabled; all of them when AWS may not be asked."""
+        try:
+            answer = self.client("ec2", GLOBAL).call("describe_regions", {"AllRegions": True})
+        except ApiError as error:
+            if error.code in DENIED:
+                return tuple(wanted)
+            raise
+        known = {region["RegionName"]: region.get("OptInStatus") for region in answer["Regions"]}
+        for name in wanted:
+            if name not in known:
+                meant = get_close_matches(name, known, 1)
+                hint = f"; did you mean {meant[0]}?" if meant else ""
+                raise ProviderError(f"account {self.id} has no region {name}{hint}")
+            if known[name] == _NOT_ENABLED:
+                _LOG.warning("%s is not enabled in account %s, so it is not read", name, self.id)
+        return tuple(name for name in wanted if known[name] != _NOT_ENABLED)
+
+    def _asked_in(self, session: Session) -> str:
+        """The region where AWS is asked who the account is: a configured one, else the partition's home."""
+        region: str | None = session.get_config_variable("region")
+        if region is None and self._wanted_regions:
+            region = HOME_REGIONS.get(session.get_partition_for_region(self._wanted_regions[0]))
+        return region or HOME_REGIONS["aws"]
+
+    def _find_credentials(self) -> Credentials:
+        """The credentials of the account as they are found now. Raises errors of botocore."""
+        session = new_session(self._profile)
+        own: Credentials | None = session.get_credentials()
+        if own is None:
+            raise NoCredentialsError
+        return self._assumed(session, own) if self._settings.role else own
+
+    def _assumed(self, session: Session, own: Credentials) -> Credentials:
+        region = self._asked_in(session)
         role = self._settings.role or ""
         if not role.startswith("arn:"):
-            role = f"arn:{base.get_partition_for_region(home)}:iam::{{account}}:role/{role}"
-        extra: dict[str, Any] = {"RoleSessionName": "resoto_dagster"}
+            role = f"arn:{session.get_partition_for_region(region)}:iam::{{account}}:role/{role}"
+        extra: dict[str, Any] = {"RoleSessionName": self._settings.session_name}
         if self._settings.external_id:
             extra["ExternalId"] = self._settings.external_id
         fetcher = AssumeRoleCredentialFetcher(
-            partial(make_client, base, region_name=home),
-            base.get_credentials(),
+            partial(make_client, session, region_name=region),
+            own,
             role.replace("{account}", self.configured),
             extra_args=extra,
         )
+        return DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+
+    def _identify(self, keys: ReadOnlyCredentials) -> str:
+        """The account that keys are of. Raises ProviderError."""
         session = new_session(self._profile)
-        session.register_component("credential_provider", CredentialResolver([_AssumedRole(fetcher)]))
-        return session
+        client = ServiceClient(
+            make_client(
+                session,
+                "sts",
+                self._asked_in(session),
+                aws_access_key_id=keys.access_key,
+                aws_secret_access_key=keys.secret_key,
+                aws_session_token=keys.token,
+            )
+        )
+        try:
+            account: str = client.call("get_caller_identity", {})["Account"]
+        finally:
+            client.close()
+        return account
 
 
-class _AssumedRole(CredentialProvider):
-    """Credentials of a role, which are renewed before they expire."""
+class _Given(CredentialProvider):
+    """Hands botocore the credentials that it is to use."""
 
-    METHOD = "assume-role"
+    METHOD = "resoto"
 
-    def __init__(self, fetcher: AssumeRoleCredentialFetcher) -> None:
+    def __init__(self, credentials: Credentials) -> None:
         super().__init__()
-        self._fetcher = fetcher
+        self._credentials = credentials
 
-    def load(self) -> DeferredRefreshableCredentials:
-        return DeferredRefreshableCredentials(self._fetcher.fetch_credentials, self.METHOD)
+    def load(self) -> Credentials:
+        return self._credentials

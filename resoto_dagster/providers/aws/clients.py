@@ -15,6 +15,7 @@ from botocore.session import Session
 from botocore.utils import parse_timestamp
 
 from resoto_dagster.providers.aws.errors import api_error, one_line
+from resoto_dagster.providers.aws.permissions import service_of
 from resoto_dagster.providers.base import ProviderError
 
 CONNECTIONS = 64
@@ -115,7 +116,7 @@ class ServiceClient:
 
     def _failure(self, error: ClientError | BotoCoreError, operation: str) -> Exception:
         meta = self._client.meta
-        return api_error(error, meta.service_model.signing_name, meta.method_to_api_mapping[operation])
+        return api_error(error, service_of(meta.service_model), meta.method_to_api_mapping[operation])
 
 
 class Clients:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from resoto_dagster.providers.aws.permissions import iam_action
+from resoto_dagster.providers.aws.permissions import iam_action, refusal
 from resoto_dagster.providers.base import ProviderError
 
 DENIED = frozenset(
@@ -12,6 +12,7 @@ DENIED = frozenset(
         "403",
         "AccessDenied",
         "AccessDeniedException",
+        "AccessDeniedForDependencyException",
         "AuthorizationError",
         "AuthorizationErrorException",
         "Forbidden",
@@ -39,18 +40,22 @@ class ApiError(ProviderError):
         return False
 
 
-def api_error(error: ClientError | BotoCoreError, signing_name: str, operation: str) -> ApiError:
-    """The error of a call as one line; of a refused one, code and IAM action say all there is to say."""
+def api_error(error: ClientError | BotoCoreError, service: str, operation: str) -> ApiError:
+    """The error of a call as one line; of a refused one: the code and the IAM action that is missing.
+
+    The service is named as `permissions.service_of` names it. Where AWS says on what, by which sort of policy
+    and that another action is missing than the call's own, so does the line.
+    """
     if isinstance(error, BotoCoreError):
         code, message = type(error).__name__, str(error)
     else:
         code = error.response.get("Error", {}).get("Code", "Unknown")
         message = error.response.get("Error", {}).get("Message") or ""
         if error.operation_name == "AssumeRole":
-            signing_name, operation = "sts", "AssumeRole"
-    action = iam_action(signing_name, operation)
-    if code in DENIED:
-        return ApiError(code, f"{code}: {action}")
+            service, operation = "sts", "AssumeRole"
+    action, refused = iam_action(service, operation), refusal(message)
+    if code in DENIED or refused:
+        return ApiError(code, one_line(f"{code}: {refused or action}"), message)
     return ApiError(code, f"{code}: {action}: {one_line(message)}".removesuffix(": "), message)
 
 

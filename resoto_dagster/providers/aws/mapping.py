@@ -20,11 +20,15 @@ HIDDEN = "***"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an item was read; `region` is `global` for what belongs to the account as a whole."""
+    """Where an item was read; `region` is `global` for what belongs to the account as a whole.
+
+    `account_name` is how Organizations calls the account, if it was asked.
+    """
 
     partition: str
     account: str
     region: str
+    account_name: str | None = None
 
 
 Mapper = Callable[[Mapping[str, Any], Place], Resource | None]
@@ -39,6 +43,7 @@ def compile_mapper(kind: AwsKind, members: Mapping[str, Shape]) -> Mapper:
     get_arn, get_region, get_edges = _arn(kind), _region(kind), _edges(kind)
     get_ctime, get_mtime, get_atime = _moment(kind.ctime), _moment(kind.mtime), _moment(kind.atime)
     get_properties, is_gone, hide = _properties(kind, members), gone_check(kind), _hide(kind)
+    get_other_name = _other_name(kind)
 
     def make(item: Mapping[str, Any], place: Place) -> Resource | None:
         if is_gone(item):
@@ -47,7 +52,7 @@ def compile_mapper(kind: AwsKind, members: Mapping[str, Shape]) -> Mapper:
         resource_id = str(get_id(item))
         region = get_region(item, place)
         tags = get_tags(item)
-        name = get_name(item) or tags.get("Name") or resource_id
+        name = get_name(item) or tags.get("Name") or get_other_name(place) or resource_id
         properties = get_properties(item)
         arn = get_arn(item, place, properties, {"region": region, "id": resource_id, "name": name})
         if arn:
@@ -134,6 +139,11 @@ def _name(kind: AwsKind) -> Callable[[Any], str | None]:
         return lambda _: None
     get = compile_list(kind.name_path)
     return lambda item: next((str(name) for name in get(item) if name), None)
+
+
+def _other_name(kind: AwsKind) -> Callable[[Place], str | None]:
+    """The name that an account without an alias has from Organizations."""
+    return (lambda place: place.account_name) if kind.name == ACCOUNT else (lambda _: None)
 
 
 def _tags(kind: AwsKind) -> Callable[[Any], dict[str, str]]:

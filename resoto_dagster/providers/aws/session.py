@@ -1,5 +1,6 @@
 """AWS with its settings: one object that collects, reads, deletes and tags."""
 
+import threading
 from collections.abc import Collection, Mapping
 
 from resoto_dagster.model.resource import Resource, StoredResource
@@ -8,6 +9,7 @@ from resoto_dagster.providers.aws.clients import loading, new_session
 from resoto_dagster.providers.aws.collect import collect
 from resoto_dagster.providers.aws.declaration import AwsKind
 from resoto_dagster.providers.aws.deletion import delete, held_back
+from resoto_dagster.providers.aws.organization import ORGANIZATION, configured_accounts
 from resoto_dagster.providers.aws.reading import Reader
 from resoto_dagster.providers.aws.settings import DEFAULT_ACCOUNT, AwsSettings
 from resoto_dagster.providers.aws.tagging import update_tags
@@ -18,15 +20,16 @@ class AwsSession:
     """The provider's session; see `ProviderSession` for what its methods promise."""
 
     def __init__(self, settings: AwsSettings, kinds: Mapping[str, AwsKind]) -> None:
-        regions = None if settings.regions == "all" else settings.regions
-        self._accounts = [Account(account, settings.profile, regions) for account in settings.accounts]
+        self._settings = settings
+        self._found: list[Account] | None = None
+        self._finding = threading.Lock()
         self._kinds = kinds
         self._models = new_session()
         self._readers: dict[str, Reader] = {}
 
     def collect(self, kinds: Collection[str], sink: CollectSink) -> None:
         """Read the named kinds of all configured accounts and regions and report to the sink."""
-        collect(self._accounts, [self._kinds[name] for name in kinds], self._reader, sink)
+        collect(self._accounts(), [self._kinds[name] for name in kinds], self._reader, sink)
 
     def read(self, resource: StoredResource) -> Resource | None:
         """Read one resource again; None when it is gone. Raises ProviderError when AWS does not say."""
@@ -64,8 +67,15 @@ class AwsSession:
 
     def close(self) -> None:
         """Close all connections."""
-        for account in self._accounts:
+        for account in self._found or ():
             account.release()
+
+    def _accounts(self) -> list[Account]:
+        """All configured accounts; an organization is asked for them once."""
+        with self._finding:
+            if self._found is None:
+                self._found = configured_accounts(self._settings)
+            return self._found
 
     def _all_tags(
         self, resource: StoredResource, upsert: Mapping[str, str], remove: Collection[str]
@@ -87,8 +97,12 @@ class AwsSession:
     def _account(self, resource: StoredResource) -> Account:
         """The account the resource lies in, proven to be it. Raises ProviderError when there is none."""
         wanted = resource.scope.account
-        by_id_first = sorted(self._accounts, key=lambda account: account.configured == DEFAULT_ACCOUNT)
+        accounts = self._accounts()
+        by_id_first = sorted(accounts, key=lambda account: account.configured == DEFAULT_ACCOUNT)
         for account in by_id_first:
             if account.configured in (DEFAULT_ACCOUNT, wanted) and account.id == wanted:
+                return account
+        for account in accounts:
+            if account.configured == ORGANIZATION:  # it might be one of its accounts
                 return account
         raise ProviderError(f"account {wanted} is not in the settings of aws")

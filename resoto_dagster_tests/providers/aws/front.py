@@ -1,5 +1,6 @@
 """A server before moto's that passes requests on, counts them, and refuses what a test wants refused."""
 
+import json
 import re
 import threading
 import urllib.error
@@ -9,13 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-_SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
+_SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
 _ACTION = re.compile(r"(?:^|&)Action=(\w+)")
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request as far as tests tell requests apart; `action` is empty where the path says what is asked."""
+    """A request as far as tests tell requests apart; `action` is empty where the path says what is asked.
+
+    `key` is the id of the access key that signed it.
+    """
 
     method: str
     path: str
@@ -23,6 +27,7 @@ class Request:
     action: str
     region: str
     service: str
+    key: str = ""
 
 
 @dataclass
@@ -131,6 +136,7 @@ class Front:
                     action[1] if action else target.rpartition(".")[2],
                     scope["region"] if scope else "",
                     scope["service"] if scope else "",
+                    scope["key"] if scope else "",
                 )
 
             def passed_on(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -154,6 +160,8 @@ class Front:
 
 
 def _error(request: Request, code: str) -> bytes:
+    if request.body.startswith("{"):
+        return json.dumps({"__type": code, "message": "You are not\nauthorized."}).encode()
     error = f"<Error><Code>{code}</Code><Message>You are not\nauthorized.</Message></Error>"
     if request.service == "ec2":
         return f"<Response><Errors>{error}</Errors><RequestID>r-1</RequestID></Response>".encode()

@@ -13,7 +13,14 @@ from resoto_dagster.providers.aws.accounts import Account
 from resoto_dagster.providers.aws.settings import AccountSettings
 from resoto_dagster.providers.base import ProviderError, ProviderSession
 from resoto_dagster_tests.providers.aws.front import Front, Request
-from resoto_dagster_tests.providers.aws.harness import ACCOUNT, OTHER_ACCOUNT, REGION, RecordingSink, stored
+from resoto_dagster_tests.providers.aws.harness import (
+    ACCOUNT,
+    OTHER_ACCOUNT,
+    OTHER_REGION,
+    REGION,
+    RecordingSink,
+    stored,
+)
 
 Open = Callable[..., ProviderSession]
 KIND = "aws_vpc"
@@ -43,6 +50,18 @@ def test_a_role_is_assumed_in_the_account(open_session: Open, front: Front, role
     (asked,) = assumed_roles(front)
     assert f"RoleArn=arn%3Aaws%3Aiam%3A%3A{OTHER_ACCOUNT}%3Arole%2Fresoto" in asked
     assert "ExternalId=secret-42" in asked
+
+
+def test_a_role_is_assumed_from_a_profile_under_a_name_of_its_own(
+    open_session: Open, front: Front, tmp_path: Path
+) -> None:
+    (tmp_path / "credentials").write_text("[work]\naws_access_key_id = AKIAWORK\naws_secret_access_key = x\n")
+    account = {"id": OTHER_ACCOUNT, "role": "resoto", "profile": "work", "session_name": "hourly"}
+    sink = collected(open_session(accounts=[account]))
+    assert set(sink.found) == {Scope("aws", OTHER_ACCOUNT, REGION, KIND)}
+    (asked,) = (request for request in front.requests if request.action == "AssumeRole")
+    assert asked.key == "AKIAWORK"
+    assert "RoleSessionName=hourly" in asked.body
 
 
 def test_credentials_of_a_role_are_renewed_before_they_expire(open_session: Open, front: Front) -> None:
@@ -149,26 +168,80 @@ def test_nothing_is_changed_in_an_account_that_is_not_configured(open_session: O
         open_session().delete(foreign)
 
 
-def test_a_service_is_skipped_where_it_is_known_not_to_be(
-    aws_env: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    account = Account(AccountSettings(), None, None)
-    assert account.id == ACCOUNT
-    assert account.offered("devicefarm", "eu-west-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL")
-    assert account.offered("devicefarm", "us-west-2")
-    assert not account.offered("devicefarm", "eu-west-1")
-    assert account.offered("devicefarm", "eu-nowhere-9"), "a region newer than botocore"
-    assert account.offered("iam", "global")
-    account.release()
-
-
 def test_all_regions_are_those_that_are_enabled(aws_env: str, client: Callable[..., Any]) -> None:
     enabled = {region["RegionName"] for region in client("ec2").describe_regions()["Regions"]}
     account = Account(AccountSettings(), None, None)
     assert set(account.regions()) == enabled
     assert len(enabled) > 10
-    assert Account(AccountSettings(), None, [REGION, REGION]).regions() == (REGION,)
+    account.release()
+
+
+def test_an_account_may_have_regions_of_its_own(open_session: Open) -> None:
+    accounts = [{"id": ACCOUNT}, {"id": OTHER_ACCOUNT, "role": "resoto", "regions": [OTHER_REGION]}]
+    sink = collected(open_session(accounts=accounts))
+    assert set(sink.found) == {
+        Scope("aws", ACCOUNT, REGION, KIND),
+        Scope("aws", OTHER_ACCOUNT, OTHER_REGION, KIND),
+    }
+
+
+@pytest.mark.parametrize("settings", [{"regions": []}, {"accounts": [{"regions": []}]}])
+def test_an_empty_list_of_regions_means_none(open_session: Open, settings: dict[str, Any]) -> None:
+    sink = RecordingSink()
+    open_session(**settings).collect([KIND, "aws_account"], sink)
+    assert set(sink.found) == {Scope("aws", ACCOUNT, "global", "aws_account")}
+    assert sink.account_failures == {}
+
+
+def test_a_region_that_is_not_enabled_is_not_read(
+    open_session: Open, front: Front, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = collected(open_session(regions=["ap-east-1", REGION]))
+    assert sink.announced == [Scope("aws", ACCOUNT, REGION, KIND)]
+    assert {asked.region for asked in front.requests} == {REGION}
+    assert f"ap-east-1 is not enabled in account {ACCOUNT}, so it is not read" in caplog.messages
+
+
+def test_a_region_that_does_not_exist_is_told(open_session: Open) -> None:
+    sink = collected(open_session(regions=[REGION, "us-eats-1"]))
+    assert sink.account_failures == {
+        ACCOUNT: f"account {ACCOUNT} has no region us-eats-1; did you mean us-east-1?"
+    }
+
+
+def test_listed_regions_are_read_though_nobody_may_ask_which_are_enabled(
+    open_session: Open, front: Front
+) -> None:
+    front.deny("DescribeRegions")
+    sink = collected(open_session(regions=[REGION, OTHER_REGION, REGION]))
+    assert set(sink.found) == {Scope("aws", ACCOUNT, region, KIND) for region in (REGION, OTHER_REGION)}
+
+
+@pytest.mark.parametrize(
+    ("regions", "configured", "asked_in", "partition"),
+    [
+        (None, None, "us-east-1", "aws"),
+        (["cn-northwest-1"], None, "cn-north-1", "aws-cn"),
+        (["us-gov-east-1"], None, "us-gov-west-1", "aws-us-gov"),
+        (None, "cn-northwest-1", "cn-northwest-1", "aws-cn"),
+        (["eu-west-1"], "eu-central-1", "eu-central-1", "aws"),
+    ],
+)
+def test_each_partition_is_asked_in_a_region_of_its_own(
+    front: Front,
+    monkeypatch: pytest.MonkeyPatch,
+    regions: list[str] | None,
+    configured: str | None,
+    asked_in: str,
+    partition: str,
+) -> None:
+    if configured:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", configured)
+    account = Account(AccountSettings(id=OTHER_ACCOUNT, role="resoto"), None, regions)
+    assert account.id == OTHER_ACCOUNT
+    assert {asked.region for asked in front.requests} == {asked_in}
+    (asked,) = assumed_roles(front)
+    assert f"RoleArn=arn%3A{partition}%3Aiam%3A%3A{OTHER_ACCOUNT}%3Arole%2Fresoto" in asked
     account.release()
 
 
