@@ -17,7 +17,7 @@ from resoto_dagster.inventory.search.compile import (
     compile_nodes,
     compile_values,
 )
-from resoto_dagster.inventory.search.kinds import check_kinds
+from resoto_dagster.inventory.search.kinds import Kinds, kinds_of
 from resoto_dagster.inventory.search.parse import SearchError, parse_nodes, parse_search
 from resoto_dagster.inventory.search.pipes import chosen, columns_of, summed_up
 from resoto_dagster.inventory.search.query import Aggregate, Format, List, Query
@@ -40,7 +40,10 @@ _COLUMNS = {
     "reported": "r.reported",
 }
 _SECONDS = 60
-_LIMIT = text("SELECT set_config('statement_timeout', :limit, true)")
+# A cursor is read to its end: plans for the first rows only would be slow ones.
+_PREPARE = text(
+    "SELECT set_config('statement_timeout', :limit, true), set_config('cursor_tuple_fraction', '1', true)"
+)
 
 
 class Inventory:
@@ -57,12 +60,11 @@ class Inventory:
         values; a list has its columns, and a format the values in it. Raises SearchError.
         """
         query = summed_up(parse_search(search))
-        names, statement = _statement(query)
         with self._searching() as connection:
-            check_kinds(connection, query)
-            found = connection.execution_options(yield_per=1000).execute(
-                text(statement.sql), statement.parameters
-            )
+            names, statement = _statement(query, kinds_of(connection, query))
+            if query.aggregate is None:  # by a cursor, of which Postgres makes no parallel plans
+                connection.execution_options(yield_per=1000)
+            found = connection.execute(text(statement.sql), statement.parameters)
             yield from chosen(query.pipes, (dict(zip(names, row, strict=True)) for row in found))
 
     def search(self, search: str) -> "pandas.DataFrame":
@@ -78,12 +80,19 @@ class Inventory:
         ]
         return pandas.DataFrame(rows)
 
+    def explain(self, search: str) -> str:
+        """The SQL statement of a search, and how Postgres would go about it. Raises SearchError."""
+        query = summed_up(parse_search(search))
+        with self._searching() as connection:
+            _, statement = _statement(query, kinds_of(connection, query))
+            plan = connection.execute(text(f"EXPLAIN {statement.sql}"), statement.parameters).scalars()
+            return "\n".join((statement.sql.strip(), "", *plan))
+
     def nodes(self, search: str) -> list[uuid.UUID]:
         """The identities of what a search finds. Raises SearchError, also for an aggregation or a list."""
         query = parse_nodes(search)
-        statement = compile_nodes(query, "r.node_id")
         with self._searching() as connection:
-            check_kinds(connection, query)
+            statement = compile_nodes(query, kinds_of(connection, query), "r.node_id")
             return list(connection.execute(text(statement.sql), statement.parameters).scalars())
 
     def clean(self, search: str, reason: str) -> int:
@@ -105,7 +114,7 @@ class Inventory:
         """A connection; what only the database can refuse (a regular expression for one) is a SearchError."""
         try:
             with self._engine.connect() as connection:
-                connection.execute(_LIMIT, {"limit": f"{_SECONDS}s"})
+                connection.execute(_PREPARE, {"limit": f"{_SECONDS}s"})
                 yield connection
         except OperationalError as error:
             if not isinstance(error.orig, psycopg.errors.QueryCanceled):
@@ -121,16 +130,17 @@ class Inventory:
             return set_marks(connection, self._author, [Mark(node, mark, reason) for node in nodes])
 
 
-def _statement(query: Query) -> tuple[list[str], Statement]:
+def _statement(query: Query, kinds: Kinds) -> tuple[list[str], Statement]:
     """The names of what a search answers with, and the statement that gives it."""
     if query.aggregate is not None:
         names = _names(query.aggregate)
-        return names, compile_aggregate(query)
+        return names, compile_aggregate(query, kinds)
     for pipe in query.pipes:
         if isinstance(pipe, List | Format):
             columns = columns_of(pipe)
-            return [column.name for column in columns], compile_values(query, [one.path for one in columns])
-    return list(_COLUMNS), compile_nodes(query, ", ".join(_COLUMNS.values()))
+            paths = [one.path for one in columns]
+            return [column.name for column in columns], compile_values(query, kinds, paths)
+    return list(_COLUMNS), compile_nodes(query, kinds, ", ".join(_COLUMNS.values()))
 
 
 def _names(aggregate: Aggregate) -> list[str]:

@@ -27,7 +27,7 @@ def test_json_is_an_object_a_line(estate: Estate) -> None:
     lines = resoto(
         "search", 'is(volume) and /ancestors.region.reported.id = "r2"', "--json"
     ).stdout.splitlines()
-    first, second = map(json.loads, lines)
+    second, first = map(json.loads, lines)
     assert (first["id"], second["name"]) == ("v1", "données")
     assert first["node_id"] == str(node("v1", region="r2"))
     assert set(first) == {

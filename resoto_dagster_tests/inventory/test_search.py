@@ -435,7 +435,7 @@ def test_an_aggregation_has_nothing_to_mark(inventory: Inventory) -> None:
 
 
 def test_a_table_has_a_column_a_property_and_keeps_nested_values(inventory: Inventory) -> None:
-    found = inventory.search("is(volume)").set_index("id")
+    found = inventory.search("is(volume) sort id").set_index("id")
     assert list(found.index) == ["v1", "v2", "v3", "v4", "v5"]
     assert found.loc["v1", "tags"] == {"owner": "ann", "cost center": "42", "stage": "prod"}
     assert found.loc["v1", "nested"] == {"a": {"b": 1}, "list": [{"x": 1}, {"x": 2}]}
@@ -479,7 +479,7 @@ paths = st.sampled_from(
 def compiled(path: tuple[str, ...], comparison: str, value: object) -> str:
     rooted = path[0] == "ancestors"
     query = Query((Predicate(Path(path, rooted), comparison, value),))  # type: ignore[arg-type]
-    return compile_nodes(query, "r.id").sql
+    return compile_nodes(query, {}, "r.id").sql
 
 
 @given(paths, st.sampled_from(["=", "!=", "<", "<=", ">", ">=", "~", "!~"]), values, values)
@@ -498,7 +498,7 @@ def test_neither_is_a_property_or_a_kind(one: str, other: str) -> None:
         lambda name: Query((Predicate(Path(("tags", name)), "=", "x"),)),
         lambda name: Query((IsKind((name,)),)),
     ):
-        assert compile_nodes(make(one), "r.id").sql == compile_nodes(make(other), "r.id").sql
+        assert compile_nodes(make(one), {}, "r.id").sql == compile_nodes(make(other), {}, "r.id").sql
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -563,9 +563,9 @@ def test_any_text_is_a_search_or_refused(text: str) -> None:
     try:
         query = parse_search(text)
         if query.aggregate is None:
-            compile_nodes(query, "r.id")
+            compile_nodes(query, {}, "r.id")
         else:
-            compile_aggregate(query)
+            compile_aggregate(query, {})
     except SearchError as error:
         problem = str(error)
     assert problem is None or problem.split("\n")[0]
@@ -582,7 +582,7 @@ def test_numbers_keep_every_digit(whole: int, fraction: int) -> None:
 
 def test_times_without_a_zone_are_utc() -> None:
     (term,) = parse_search("ctime < 2026-01-01").terms
-    (moment,) = compile_nodes(Query((term,)), "r.id").parameters.values()
+    (moment,) = compile_nodes(Query((term,)), {}, "r.id").parameters.values()
     assert moment == datetime(2026, 1, 1, tzinfo=UTC)
 
 

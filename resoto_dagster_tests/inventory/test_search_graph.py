@@ -293,7 +293,7 @@ def test_a_search_from_one_node_asks_the_indexes_of_the_edges(engine: Engine, se
             ],
         },
     )
-    statement = compile_nodes(parse_search(search), "r.id")
+    statement = compile_nodes(parse_search(search), {}, "r.id")
     with engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.execute(
@@ -313,7 +313,7 @@ def test_a_search_from_one_node_asks_the_indexes_of_the_edges(engine: Engine, se
 
 def test_a_search_for_words_asks_their_index(engine: Engine) -> None:
     collect(engine, {scope(): [resource(f"v{i}", name=f"disk number {i}") for i in range(3000)]})
-    statement = compile_nodes(parse_search('"number 1234"'), "r.id")
+    statement = compile_nodes(parse_search('"number 1234"'), {}, "r.id")
     with engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.execute(

@@ -325,9 +325,9 @@ SUMMED: dict[str, list[tuple[object, ...]]] = {
     "all | count kind": [("sim_account", 1), ("sim_instance", 3), ("sim_network", 3), ("sim_volume", 5)],
     "is(volume) | count volume_size": [("10", 2), ("20", 1), (None, 2)],
     "is(instance) | list id, instance_cores as cores, tags.owner": [
+        ("i3", 8, None),
         ("i1", 4, "ann"),
         ("i2", 2, "bob"),
-        ("i3", 8, None),
     ],
 }
 
@@ -343,9 +343,9 @@ SHOWN = {
     "is(volume) | count volume_size": ["20: 1", "10: 2", "total matched: 3", "total unmatched: 2"],
     "is(volume) | count": ["total matched: 5", "total unmatched: 0"],
     "is(instance) | list kind as a, name as b, does_not_exist": [
+        "a=sim_instance, b=moon",
         "a=sim_instance, b=sunrise",
         "a=sim_instance, b=sunset",
-        "a=sim_instance, b=moon",
     ],
     "id(b1) | list kind, id, /ancestors.account.reported.name as account, age": [
         "kind=sim_volume, id=b1, account=engineering, age=10d"

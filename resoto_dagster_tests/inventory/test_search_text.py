@@ -212,7 +212,7 @@ def test_no_value_is_part_of_the_sql(term: Predicate) -> None:
     )
     if marked is not None and term.comparison not in ("in", "not in"):
         sql = compile_nodes(
-            Query((Predicate(term.path, term.comparison, marked, term.modifier),)), "r.id"
+            Query((Predicate(term.path, term.comparison, marked, term.modifier),)), {}, "r.id"
         ).sql
         assert str(marked) not in sql
 

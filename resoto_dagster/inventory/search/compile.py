@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from resoto_dagster.inventory.search.aggregate import function, group
+from resoto_dagster.inventory.search.kinds import Kinds
 from resoto_dagster.inventory.search.parts import limiting, ordering, selection
 from resoto_dagster.inventory.search.paths import Scope, place_of, single
 from resoto_dagster.inventory.search.query import Path, Query
@@ -12,33 +13,33 @@ from resoto_dagster.inventory.search.sql import BORN, EXPIRES, Parameters, State
 __all__ = ["BORN", "EXPIRES", "Statement", "compile_aggregate", "compile_nodes", "compile_values"]
 
 
-def compile_nodes(
-    query: Query, columns: str, order: str = "r.kind, r.id, r.node_id", at: datetime | None = None
-) -> Statement:
+def compile_nodes(query: Query, kinds: Kinds, columns: str, at: datetime | None = None) -> Statement:
     """The statement that answers with `columns` of every node of the query, at a moment of the past if given.
 
     The columns are SQL over a node `r`, its scope `s` and its account `a`.
     """
-    return _select(Parameters(at), query, columns, order)
+    return _select(Parameters(kinds, at), query, columns)
 
 
-def compile_values(query: Query, paths: Sequence[Path], at: datetime | None = None) -> Statement:
+def compile_values(
+    query: Query, kinds: Kinds, paths: Sequence[Path], at: datetime | None = None
+) -> Statement:
     """The statement that answers with the values at some paths of every node of the query."""
-    parameters = Parameters(at)
+    parameters = Parameters(kinds, at)
     columns = [single(parameters, place_of(parameters, path, Scope())) for path in paths]
-    return _select(parameters, query, ", ".join(columns), "r.kind, r.id, r.node_id")
+    return _select(parameters, query, ", ".join(columns))
 
 
-def _select(parameters: Parameters, query: Query, columns: str, order: str) -> Statement:
+def _select(parameters: Parameters, query: Query, columns: str) -> Statement:
     tables, where = selection(parameters, query)
     limit = "" if query.reverse else limiting(parameters, query)
-    ordered = ordering(parameters, query, order)
+    ordered = ordering(parameters, query)
     return Statement(f"{tables}SELECT {columns}{parameters.nodes}{where}{ordered}{limit}", parameters.values)
 
 
-def compile_aggregate(query: Query, at: datetime | None = None) -> Statement:
+def compile_aggregate(query: Query, kinds: Kinds, at: datetime | None = None) -> Statement:
     """The statement that answers with a row a group: the groups' values, then the functions'."""
-    parameters = Parameters(at)
+    parameters = Parameters(kinds, at)
     assert query.aggregate is not None
     groups = [f'{group(parameters, one)} AS "g{i}"' for i, one in enumerate(query.aggregate.groups)]
     functions = [function(parameters, one) for one in query.aggregate.functions]

@@ -10,7 +10,8 @@ from resoto_dagster.inventory.search.query import Part, With
 from resoto_dagster.inventory.search.sql import Parameters
 from resoto_dagster.inventory.search.terms import condition
 
-_ORDER = "r.kind, r.id, r.node_id"
+_ORDER = ("r.kind", "r.name", "r.id", "r.node_id")
+"""What found nodes are ordered by when a search doesn't say, and where it leaves a choice."""
 
 
 def chain(part: Part) -> list[Part]:
@@ -46,16 +47,15 @@ def selection(parameters: Parameters, query: Part, *, summed: bool = False) -> t
     return (f"WITH {', '.join(tables)}\n" if tables else ""), where
 
 
-def ordering(parameters: Parameters, part: Part, last: str = _ORDER) -> str:
+def ordering(parameters: Parameters, part: Part) -> str:
     """The ORDER BY of a part. Null is less than anything else."""
     keys = []
     for key in part.sort:
         down = key.descending != part.reverse
         value = single(parameters, place_of(parameters, key.path, Scope()))
         keys.append(f"{value} {'DESC NULLS LAST' if down else 'ASC NULLS FIRST'}")
-    if part.reverse:
-        last = ", ".join(f"{one.strip()} DESC" for one in last.split(","))
-    return "\nORDER BY " + ", ".join((*keys, last))
+    last = (f"{one} DESC" for one in _ORDER) if part.reverse else _ORDER
+    return "\nORDER BY " + ", ".join((*keys, *last))
 
 
 def limiting(parameters: Parameters, part: Part) -> str:

@@ -36,8 +36,7 @@ _ROOTED_TIMES: dict[tuple[Step, ...], str] = {("metadata", "expires"): EXPIRES}
 _OF_SCOPE = """
     SELECT n.reported FROM {resources} n
     JOIN inventory.scopes ns ON ns.scope_id = n.scope_id
-    JOIN inventory.kinds k ON k.kind = n.kind AND '{kind}' = ANY (k.bases)
-    WHERE ns.provider = s.provider AND ns.account = s.account AND n.id = {id} LIMIT 1"""
+    WHERE ns.provider = s.provider AND ns.account = s.account AND n.id = {id} AND {of_kind} LIMIT 1"""
 _PLACES = {"account": "s.account", "region": "r.region"}
 """Where a node is, its collect knows without an edge."""
 
@@ -96,7 +95,9 @@ def _rooted(parameters: Parameters, path: Path) -> Place:
         inbound, kind = steps[0] == "ancestors", str(steps[1])
         relative = parameters.alias()
         if inbound and kind in _PLACES:
-            selected = _OF_SCOPE.format(resources=parameters.resources, kind=kind, id=_PLACES[kind])
+            selected = _OF_SCOPE.format(
+                resources=parameters.resources, id=_PLACES[kind], of_kind=parameters.of_kind("n", kind)
+            )
         else:
             selected = nearest(parameters, kind, inbound=inbound)
         place = _json(parameters, steps[3:], f"{relative}.reported")

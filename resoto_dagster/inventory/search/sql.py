@@ -1,5 +1,6 @@
 """The SQL that all rooms of the compiler share: the tables of a node, its columns, and the parameters."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,9 +24,11 @@ class Statement:
 class Parameters:
     """The parameters of the statement that is being made; no value of a search is ever part of its text.
 
+    `kinds` are the kinds that names of kinds and base kinds stand for; a name that is not there is of none.
     With `at` the statement asks for the inventory as it was at that moment.
     """
 
+    kinds: Mapping[str, list[str]]
     at: datetime | None = None
     values: dict[str, Any] = field(default_factory=dict)
     _aliases: int = 0
@@ -59,15 +62,21 @@ FROM {self.resources} r
 LEFT JOIN inventory.scopes s ON s.scope_id = r.scope_id
 LEFT JOIN inventory.accounts a ON a.provider = s.provider AND a.account = s.account"""
 
+    def of_kind(self, node: str, *names: str) -> str:
+        """Whether a node is of one of the kinds that the names stand for."""
+        kinds = sorted({kind for name in names for kind in self.kinds.get(name, ())})
+        # with one kind an index gives what comes in its order
+        return f"{node}.kind = {self.add(kinds[0]) if len(kinds) == 1 else f'ANY ({self.array(kinds)})'}"
+
     def add(self, value: Any) -> str:
         """The placeholder of one more parameter."""
         name = f"p{len(self.values)}"
         self.values[name] = value
         return f":{name}"
 
-    def array(self, values: list[str]) -> str:
+    def array(self, values: Iterable[str]) -> str:
         """A parameter that is an array of texts."""
-        return f"CAST({self.add(values)} AS text[])"
+        return f"CAST({self.add(list(values))} AS text[])"
 
     def alias(self) -> str:
         """A name in the statement that nothing else has."""

@@ -53,8 +53,7 @@ def condition(parameters: Parameters, term: Term, scope: Scope | None = None) ->
         case Everything():
             return "true"
         case IsKind():
-            matching = f"k.bases && {parameters.array(list(term.kinds))}"
-            return f"r.kind = ANY (ARRAY(SELECT k.kind FROM inventory.kinds k WHERE {matching}))"
+            return parameters.of_kind("r", *term.kinds)
         case FullText():
             return _full_text(parameters, term)
         case Not():
