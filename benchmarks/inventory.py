@@ -74,7 +74,8 @@ QUESTIONS = (
         50,
         "is(volume) and tags.service = svc-77 and volume_size = 85 and volume_status = available",
         "SELECT kind, id, name, region, reported FROM inventory.resources WHERE kind = 'aws_ec2_volume' AND "
-        'reported @> \'{{"tags": {{"service": "svc-77"}}, "volume_size": 85, "volume_status": "available"}}\'',
+        'reported @> \'{{"tags": {{"service": "svc-77"}}, "volume_size": 85, '
+        '"volume_status": "available"}}\'',
     ),
     Question(
         "full text",

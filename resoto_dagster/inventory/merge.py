@@ -256,6 +256,31 @@ def _remove(merge: _Merge, nodes: list[uuid.UUID]) -> None:
     cursor.execute("DELETE FROM inventory.resources WHERE node_id = ANY (%s)", (nodes,))
 
 
+def merge_resource(
+    connection: Connection, scope: Scope, resource: Resource, run_id: str, now: datetime
+) -> None:
+    """Take over one resource that was read again by itself; one that is not known stays unknown."""
+    with cursor_of(connection) as cursor:
+        cursor.execute(
+            """
+            SELECT scope_id, version FROM inventory.scopes s JOIN inventory.resources r USING (scope_id)
+            WHERE r.node_id = %s FOR UPDATE OF s
+            """,
+            (node_id(scope, resource.id),),
+        )
+        row = cursor.fetchone()
+        if row is None:
+            return
+        scope_id, version = row
+        json, hash_ = _content(resource)
+        if _update(_Merge(cursor, scope, scope_id, run_id, now), [(resource, json, hash_)]):
+            digest = hashlib.blake2b((version or b"") + hash_, digest_size=16).digest()
+            cursor.execute(
+                "UPDATE inventory.scopes SET version = %s, worded = false WHERE scope_id = %s",
+                (digest, scope_id),
+            )
+
+
 def forget_resource(connection: Connection, node: uuid.UUID, run_id: str, now: datetime) -> None:
     """Take one resource out of the inventory, because a read did not find it any more.
 

@@ -23,7 +23,8 @@ from resoto_dagster.inventory.schema import migrate
 migrate(inventory_engine())
 """
 TABLES = {
-    *("kinds", "accounts", "scopes", "resources", "words", "marks", "history"),
+    *("kinds", "accounts", "scopes", "resources", "words", "marks", "annotations"),
+    *("history", "snapshots"),
     *("edges", "deferred_edges", "past_edges"),
     *("actions", "hook_outcomes", "plans", "plan_items", "journal", "metrics"),
 }

@@ -325,18 +325,18 @@ def test_the_columns_of_an_aggregation_bear_the_names_given_or_their_own(invento
     (row,) = inventory.rows(
         "aggregate(kind, tags.owner, tags.stage as s: sum(1), max(volume_size) as m): id(v1)"
     )
-    assert row == {"kind": "sim_volume", "owner": "ann", "s": "prod", "sum": 1, "m": 8}
+    assert row == {"kind": "sim_volume", "owner": "ann", "s": "prod", "sum_of_1": 1, "m": 8}
 
 
-SCALARS = "[, a number, a quoted text, a value, false, null, true"
-VALUES = f"{SCALARS}, {{"
+IDS = "[, a number, a quoted text, a value"
+VALUES = f"{IDS}, false, null, true, {{"
 FUNCTIONS = "all, has_key(...), id(...), in_subnet(...), is(kind), not"
 TERMS = f"(, /, a property, a quoted text, {FUNCTIONS}"
 SEARCHES = TERMS.replace("all,", "aggregate(...), all,")
 COMPARED = "., [0] or [*], a comparison (= != < <= > >= ~ !~), any, all or none, in, not in"
-AFTER = "a way through the graph (--> <-- -[0:3]->), and, limit, or, reversed, sort, the end, with(...), |"
+AFTER = "a way through the graph (--> <-- -[0:3]->), and, limit, or, reversed, sort, the end, with(...), {, |"
 DURATION = "expected e.g. 30d, 2h30m or '7 days 4 hours' (m is minutes, M is months)"
-MOMENT = "expected e.g. 2026-01-31T12:00:00Z"
+MOMENT = "expected e.g. 2026-01-31T12:00:00Z, or -30d for 30 days ago"
 
 
 def at(line: int, column: int, problem: str, shown: str) -> str:
@@ -350,13 +350,13 @@ def unexpected(column: int, expected: str, shown: str, line: int = 1) -> str:
 WRONG = {
     "": unexpected(1, SEARCHES, ""),
     "\n": unexpected(1, SEARCHES, "", line=2),
-    "is(": unexpected(4, "[, a name", "is("),
-    "is()": unexpected(4, "[, a name", "is()"),
-    "is([])": unexpected(5, "a name", "is([])"),
+    "is(": unexpected(4, "[, a name, a quoted text", "is("),
+    "is()": unexpected(4, "[, a name, a quoted text", "is()"),
+    "is([])": unexpected(5, "a name, a quoted text", "is([])"),
     "is(volume": unexpected(10, "), a comma", "is(volume"),
     "is(a b)": unexpected(6, "), a comma", "is(a b)"),
-    "id()": unexpected(4, SCALARS, "id()"),
-    "id([])": unexpected(5, SCALARS.removeprefix("[, "), "id([])"),
+    "id()": unexpected(4, IDS, "id()"),
+    "id([])": unexpected(5, IDS.removeprefix("[, "), "id([])"),
     "name": unexpected(5, COMPARED, "name"),
     "name =": unexpected(7, VALUES, "name ="),
     "name = 'open": unexpected(8, VALUES, "name = 'open"),
@@ -366,10 +366,12 @@ WRONG = {
     "all and\n  name ! 5 and\nall": unexpected(8, COMPARED, "  name ! 5 and", line=2),
     "a..b = 1": unexpected(3, "a property, {", "a..b = 1"),
     "x in [1, 2": unexpected(11, "], a comma", "x in [1, 2"),
-    "aggregate(: all": unexpected(11, "/, a property, sum, min, max, avg or count", "aggregate(: all"),
+    "aggregate(: all": unexpected(
+        11, "/, a property, a quoted text, sum, min, max, avg or count", "aggregate(: all"
+    ),
     "aggregate(sum(1)) all": unexpected(19, ":", "aggregate(sum(1)) all"),
     "aggregate(sum()): all": "sum() needs something to aggregate, e.g. sum(1)",
-    "aggregate(sum(a), sum(b)): all": "'sum' would stand twice in the result; name one of them with as",
+    "aggregate(sum(a), sum(a)): all": "'sum_of_a' would stand twice in the result; name one of them with as",
     "aggregate(kind, kind: count()): all": "'kind' would stand twice in the result; name one of them with as",
     "aggregate(age: count()): all": "age is another for every resource; it can't be grouped by",
     "aggregate(max(name)): all": "max(name): only numbers can be aggregated, and name is none",
@@ -393,6 +395,7 @@ WRONG = {
     "age > 300000y": f"age: duration '300000y' is longer than 1000 years; {DURATION}",
     "age > null": "age: null compares with = and != only",
     "ctime > 5d": f"ctime: '5d' is no timestamp; {MOMENT}",
+    "ctime > -5x": f"ctime: duration '5x' has the unknown unit 'x'; {DURATION}",
     "/metadata.expires < soon": f"/metadata.expires: 'soon' is no timestamp; {MOMENT}",
     "/metadata.expires < null": "/metadata.expires: null compares with = and != only",
     "name < null": "name: null compares with = and != only",

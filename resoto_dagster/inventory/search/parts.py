@@ -2,16 +2,30 @@
 
 # ruff: noqa: S608  # SQL is what is made here; all values of a search are parameters
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from resoto_dagster.inventory.search.graph import walk
 from resoto_dagster.inventory.search.paths import Scope, place_of, single
-from resoto_dagster.inventory.search.query import Part, With
+from resoto_dagster.inventory.search.query import Merge, Part, With
 from resoto_dagster.inventory.search.sql import Parameters
 from resoto_dagster.inventory.search.terms import condition
 
 _ORDER = ("r.kind", "r.name", "r.id", "r.node_id")
 """What found nodes are ordered by when a search doesn't say, and where it leaves a choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The nodes of a search: the WITH clause of what comes before, FROM and WHERE of the last part.
+
+    `limited`: the limit of the last part has been taken account of.
+    """
+
+    tables: str
+    source: str
+    where: str
+    limited: bool
 
 
 def chain(part: Part) -> list[Part]:
@@ -22,29 +36,39 @@ def chain(part: Part) -> list[Part]:
     return parts[::-1]
 
 
-def selection(parameters: Parameters, query: Part, *, summed: bool = False) -> tuple[str, str]:
-    """The WITH clause of all that comes before, and the WHERE of the nodes that the last part finds.
+def selection(parameters: Parameters, query: Part, *, summed: bool = False) -> Selection:
+    """The nodes that the last part of a search finds, to be `summed` up or not."""
+    return _selected(parameters, chain(query), [], None, summed=summed)
 
-    The limit of the last part is left to the caller, unless its nodes are summed up or reversed after it.
-    """
-    tables: list[str] = []
-    before: str | None = None
-    *earlier, last = chain(query)
-    if last.limit is not None and (summed or last.reverse):
-        earlier.append(last)
-        last = Part(())
-    for position, part in enumerate(earlier):
-        nodes = f"SELECT r.node_id{parameters.nodes}{_where(parameters, part, before)}"
+
+def _selected(
+    parameters: Parameters, parts: list[Part], tables: list[str], before: str | None, *, summed: bool = False
+) -> Selection:
+    """The nodes of the last of some parts, which lead on from the table `before` if there is one."""
+    *earlier, last = parts
+    # What is summed up or turned round comes after the limit; and the fewer are merged into, the better.
+    chosen_by = _chosen_by_merged(last)
+    limited = last.limit is not None and bool(summed or last.reverse or (last.merges and not chosen_by))
+    if limited:
+        earlier.append(last if chosen_by else replace(last, merges=()))
+        last = Part((), merges=last.merges)
+    for part in earlier:
+        source, where = _nodes(parameters, part, before)
+        nodes = f"SELECT r.node_id{source}{where}"
         if part.limit is not None:
             nodes += ordering(parameters, replace(part, reverse=False)) + limiting(parameters, part)
-        tables.append(f"part{position} AS ({nodes})")
-        before = f"part{position}"
-    where = (
-        _where(parameters, last, before)
-        if last.terms
-        else f"\nWHERE r.node_id IN (SELECT node_id FROM {before})"
-    )
-    return (f"WITH {', '.join(tables)}\n" if tables else ""), where
+        before = parameters.alias()
+        tables.append(f"{before} AS ({nodes})")
+    source, where = _nodes(parameters, last, before)
+    with_clause = f"WITH {', '.join(tables)}\n" if tables else ""
+    return Selection(with_clause, source, where, limited)
+
+
+def _chosen_by_merged(part: Part) -> bool:
+    """Whether it depends on what is merged into nodes which of them are found."""
+    names = [merge.name for merge in part.merges]
+    keys = [key.path.steps for key in part.sort if key.path.rooted]
+    return bool(part.merged) or any(steps[: len(name)] == name for steps in keys for name in names)
 
 
 def ordering(parameters: Parameters, part: Part) -> str:
@@ -65,10 +89,25 @@ def limiting(parameters: Parameters, part: Part) -> str:
     return f"\nLIMIT {parameters.add(part.limit.count)} OFFSET {parameters.add(part.limit.offset)}"
 
 
+def _nodes(parameters: Parameters, part: Part, before: str | None) -> tuple[str, str]:
+    """FROM and WHERE of a part; what is merged into its nodes is known to `parameters` from then on."""
+    parameters.merged = {}
+    where = _where(parameters, part, before)
+    merged, source = {}, parameters.nodes
+    for merge in part.merges:
+        alias = parameters.alias()
+        source += f"\nCROSS JOIN LATERAL (SELECT {_merged(parameters, merge)} AS value) {alias}"
+        merged[merge.name] = f"{alias}.value"
+    parameters.merged = merged
+    conditions = [condition(parameters, term) for term in part.merged]
+    return source, "\n    AND ".join((where, *conditions))
+
+
 def _where(parameters: Parameters, part: Part, before: str | None) -> str:
     conditions = [condition(parameters, term) for term in part.terms]
-    if part.hop is not None and before is not None:
-        reached = walk(parameters, part.hop.navigation, f"SELECT node_id FROM {before}")
+    if before is not None:
+        start = f"SELECT node_id FROM {before}"
+        reached = start if part.hop is None else walk(parameters, part.hop.navigation, start)
         conditions.insert(0, f"r.node_id IN ({reached})")
     if part.having is not None:
         conditions.append(_having(parameters, part.having))
@@ -87,3 +126,29 @@ def _having(parameters: Parameters, having: With) -> str:
     operator = "<>" if having.comparison == "!=" else having.comparison
     count = parameters.add(having.count)
     return f"(WITH reached AS ({reached}) SELECT count(*){nodes}) {operator} {count}"
+
+
+def _merged(parameters: Parameters, merge: Merge) -> str:
+    """A SELECT in parentheses of the node that is merged into the node `r`, or of a list of all of them."""
+    origin = parameters.alias()
+    _, *parts = chain(merge.query)
+    found = _selected(parameters, parts, [f"{origin} AS (SELECT r.node_id)"], origin)
+    document = _document(parameters, parts[-1].merges)
+    select = f"{found.tables}SELECT {document} AS node{found.source}{found.where}"
+    ordered = ordering(parameters, parts[-1])
+    if not merge.many:
+        first = "" if found.limited else limiting(parameters, parts[-1]) or "\nLIMIT 1"
+        return f"({select}{ordered}{first})"
+    limit = "" if found.limited else limiting(parameters, parts[-1])
+    return f"(SELECT coalesce(jsonb_agg(node), CAST('[]' AS jsonb)) FROM ({select}{ordered}{limit}) nodes)"
+
+
+def _document(parameters: Parameters, merges: Iterable[Merge]) -> str:
+    """A node as JSON, with all that is merged into it."""
+    pairs = ["'id', r.node_id", "'reported', r.reported"]
+    for merge in merges:
+        value = parameters.merged[merge.name]
+        for step in reversed(merge.name[1:]):
+            value = f"jsonb_build_object(CAST({parameters.add(step)} AS text), {value})"
+        pairs.append(f"CAST({parameters.add(merge.name[0])} AS text), {value}")
+    return f"jsonb_build_object({', '.join(pairs)})"

@@ -14,6 +14,7 @@ import yaml
 
 from resoto_dagster.inventory.search.query import (
     Aggregate,
+    Column,
     Count,
     Dump,
     Format,
@@ -29,9 +30,9 @@ from resoto_dagster.inventory.search.query import (
 from resoto_dagster.model.durations import format_duration
 
 _LISTED = (
-    *(Group(Path((name,)), name) for name in ("kind", "id", "name", "age", "last_update")),
+    *(Column(Path((name,)), name) for name in ("kind", "id", "name", "age", "last_update")),
     *(
-        Group(Path(("ancestors", name, "reported", "name"), rooted=True), name)
+        Column(Path(("ancestors", name, "reported", "name"), rooted=True), name)
         for name in ("cloud", "account", "region")
     ),
 )
@@ -58,11 +59,11 @@ def chosen(pipes: Iterable[Pipe], rows: Iterable[Row]) -> Iterator[Row]:
     yield from rows
 
 
-def columns_of(pipe: List | Format) -> tuple[Group, ...]:
+def columns_of(pipe: List | Format) -> tuple[Column, ...]:
     """The values that a list or a format needs."""
     if isinstance(pipe, List):
         return pipe.columns or _LISTED
-    return tuple(Group(part, str(part)) for part in pipe.parts if isinstance(part, Path))
+    return tuple(Column(part, str(part)) for part in pipe.template.parts if isinstance(part, Path))
 
 
 def lines(pipe: Pipe, rows: Iterable[Row]) -> Iterator[str]:
@@ -79,7 +80,7 @@ def lines(pipe: Pipe, rows: Iterable[Row]) -> Iterator[str]:
                 yield ", ".join(f"{key}={shown(value)}" for key, value in row.items() if value is not None)
         case Format():
             for row in rows:
-                values = (row[str(part)] if isinstance(part, Path) else part for part in pipe.parts)
+                values = (row[str(part)] if isinstance(part, Path) else part for part in pipe.template.parts)
                 yield "".join("null" if value is None else shown(value) for value in values)
         case Dump():
             for row in rows:
@@ -90,7 +91,7 @@ def lines(pipe: Pipe, rows: Iterable[Row]) -> Iterator[str]:
             yield from _counted(rows)
 
 
-def _csv(columns: Iterable[Group], rows: Iterable[Row]) -> Iterator[str]:
+def _csv(columns: Iterable[Column], rows: Iterable[Row]) -> Iterator[str]:
     names = [column.name for column in columns]
     for values in (names, *([shown(row[name]) for name in names] for row in rows)):
         line = io.StringIO()
@@ -98,7 +99,7 @@ def _csv(columns: Iterable[Group], rows: Iterable[Row]) -> Iterator[str]:
         yield line.getvalue()
 
 
-def _markdown(columns: Iterable[Group], rows: Iterable[Row]) -> Iterator[str]:
+def _markdown(columns: Iterable[Column], rows: Iterable[Row]) -> Iterator[str]:
     names = [column.name for column in columns]
     yield f"| {' | '.join(names)} |"
     yield f"|{'|'.join(' --- ' for _ in names)}|"

@@ -26,16 +26,24 @@ class Parameters:
 
     `kinds` are the kinds that names of kinds and base kinds stand for; a name that is not there is of none.
     With `at` the statement asks for the inventory as it was at that moment.
+    With `changes` a node is a change: the resource as it became, or as it was when it went.
+    `merged` says where the nodes are that are merged into the node of the part that is being made; `unfolded`
+    where the elements of arrays are, by their paths, when there is a row for each of them.
     """
 
     kinds: Mapping[str, list[str]]
     at: datetime | None = None
+    changes: bool = False
+    merged: dict[tuple[str, ...], str] = field(default_factory=dict)
+    unfolded: dict[tuple[Any, ...], str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     _aliases: int = 0
 
     @property
     def resources(self) -> str:
         """The table of resources."""
+        if self.changes:
+            return "inventory.changes"
         return "inventory.resources" if self.at is None else f"inventory.resources_at({self.now})"
 
     @property

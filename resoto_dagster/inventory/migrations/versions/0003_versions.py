@@ -7,12 +7,14 @@ down_revision = "0002"
 
 _RESOURCES = (
     "DROP INDEX inventory.resources_words",
+    "DROP INDEX inventory.resources_kind_id_idx",
     "DROP INDEX inventory.resources_kind_name_idx",
     "DROP INDEX inventory.resources_kind_expr_idx",
     """
     ALTER TABLE inventory.resources
         ADD COLUMN born timestamptz NOT NULL GENERATED ALWAYS AS (coalesce(ctime, first_seen)) STORED
     """,
+    "CREATE INDEX resources_id ON inventory.resources (id)",
     "CREATE INDEX resources_name ON inventory.resources (name)",
     """
     CREATE INDEX resources_arn ON inventory.resources ((reported ->> 'arn'))
@@ -177,6 +179,27 @@ _SEARCHES = (
         FROM inventory.history WHERE since <= moment AND at > moment
     $$
     """,
+    # A change is a version that began, or the last one, that ended.
+    f"""
+    CREATE VIEW inventory.changes AS
+        SELECT {_VERSION}, atime, changed_at, born, changed_at AS happened_at,
+            CASE changed_at WHEN first_seen THEN 'node_created' ELSE 'node_updated' END AS change
+        FROM inventory.resources
+        UNION ALL
+        SELECT {_VERSION}, NULL, since, coalesce(ctime, first_seen), since,
+            CASE since WHEN first_seen THEN 'node_created' ELSE 'node_updated' END
+        FROM inventory.history
+        UNION ALL
+        SELECT {_VERSION}, NULL, since, coalesce(ctime, first_seen), at, 'node_deleted'
+        FROM inventory.history WHERE change = 'deleted'
+    """,  # noqa: S608
+    """
+    CREATE FUNCTION inventory.differing(one jsonb, other jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+        SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(one)
+        WHERE other -> key IS DISTINCT FROM value
+    $$
+    """,
     """
     CREATE FUNCTION inventory.edges_at(moment timestamptz) RETURNS TABLE (src uuid, dst uuid, type text)
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -188,21 +211,50 @@ _SEARCHES = (
 )
 
 
+_PEOPLE = (
+    """
+    CREATE TABLE inventory.annotations (
+        node_id uuid NOT NULL,
+        section text NOT NULL CHECK (section IN ('desired', 'metadata')),
+        name text NOT NULL,
+        value jsonb NOT NULL,
+        author text NOT NULL,
+        at timestamptz NOT NULL,
+        PRIMARY KEY (node_id, section, name)
+    )
+    """,
+    """
+    CREATE TABLE inventory.snapshots (
+        name text PRIMARY KEY,
+        at timestamptz NOT NULL,
+        schedule text                   -- null: a person took it, and it stays until a person deletes it
+    )
+    """,
+    # What the resources of a kind report: the type of each property by its name.
+    "ALTER TABLE inventory.kinds ADD COLUMN properties jsonb NOT NULL DEFAULT '{}'",
+)
+
+
 def upgrade() -> None:
     """Change the tables and keep what they hold."""
-    for statement in (*_RESOURCES, *_EDGES, *_HISTORY, *_SEARCHES):
+    for statement in (*_RESOURCES, *_EDGES, *_HISTORY, *_SEARCHES, *_PEOPLE):
         op.execute(statement)
 
 
 _BACK = (
+    "ALTER TABLE inventory.kinds DROP COLUMN properties",
+    "DROP TABLE inventory.annotations, inventory.snapshots",
+    "DROP VIEW inventory.changes",
+    "DROP FUNCTION inventory.differing(jsonb, jsonb)",
     "DROP FUNCTION inventory.matching(tsquery)",
     "DROP FUNCTION inventory.edges_at(timestamptz)",
     "DROP FUNCTION inventory.resources_at(timestamptz)",
     "DROP TABLE inventory.words",
     "ALTER TABLE inventory.scopes DROP COLUMN worded",
-    "DROP INDEX inventory.resources_name, inventory.resources_arn",
+    "DROP INDEX inventory.resources_id, inventory.resources_name, inventory.resources_arn",
     "DROP INDEX inventory.resources_born, inventory.resources_reported",
     "ALTER TABLE inventory.resources DROP COLUMN born",
+    "CREATE INDEX ON inventory.resources (kind, id)",
     "CREATE INDEX ON inventory.resources (kind, name)",
     "CREATE INDEX ON inventory.resources (kind, (reported ->> 'arn'))",
     "CREATE INDEX resources_words ON inventory.resources USING gin (inventory.words(reported))",
