@@ -9,6 +9,7 @@ from resoto_dagster.cli.metrics import app as metrics
 from resoto_dagster.cli.plan import app as plan
 from resoto_dagster.cli.run import run
 from resoto_dagster.cli.search import search
+from resoto_dagster.cli.snapshot import app as snapshot
 from resoto_dagster.cli.status import status
 
 app = typer.Typer(
@@ -25,5 +26,5 @@ app = typer.Typer(
 )
 for command in (run, status, search, protect, clean, unmark, demo):
     app.command()(command)
-for group in (plan, metrics, config):
+for group in (plan, metrics, snapshot, config):
     app.add_typer(group)

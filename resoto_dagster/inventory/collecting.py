@@ -238,7 +238,7 @@ def close_collect(connection: Connection, run_id: str) -> list[Gap]:
     return [Gap(what, values["error"]) for what in gaps]
 
 
-def settle_graph(connection: Connection) -> EdgeCounts:
+def settle_graph(connection: Connection, now: datetime | None = None) -> EdgeCounts:
     """Make the graph whole after merges: accounts bear their own resources' names, edges find their ends.
 
     What searches need beside the resources is brought up to date, too.
@@ -254,7 +254,7 @@ def settle_graph(connection: Connection) -> EdgeCounts:
             """
         )
     )
-    counts = resolve_edges(connection, datetime.now(UTC))
+    counts = resolve_edges(connection, now or datetime.now(UTC))
     write_words(connection)
     for index in ("resources_reported", "words_words"):
         connection.execute(text("SELECT gin_clean_pending_list(:index)"), {"index": f"inventory.{index}"})

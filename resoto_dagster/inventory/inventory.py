@@ -91,18 +91,19 @@ class Inventory:
         self._engine = engine
         self._author = author
 
-    def rows(self, search: str, at: str | datetime | None = None) -> Generator[dict[str, Any], None, None]:
+    def rows(
+        self, search: str, at: str | datetime | None = None, *, to_file: bool = False
+    ) -> Generator[dict[str, Any], None, None]:
         """What a search finds, one dict at a time, without holding all of it in memory.
 
         A node has its identity, account, region, times, and `reported`, and what is merged into it; an
         aggregation has its groups and values; a list has its columns, and a format the values in it; a
         history has the changes. With `at`, the inventory as it was at that moment, or at a snapshot's, is
-        asked. Raises SearchError, and ResotoError for what is no moment.
+        asked. A `| write` is left to the caller, who says so by `to_file`.
+        Raises SearchError, and ResotoError for what is no moment.
         """
-        query = summed_up(parse_search(search))
-        if query.actions:
-            raise SearchError(f"| {query.actions[0]} changes something; here a search only reads")
-        if query.pipes and isinstance(query.pipes[-1], Write):
+        query = _reading(search)
+        if query.pipes and isinstance(query.pipes[-1], Write) and not to_file:
             raise SearchError(f"| {query.pipes[-1]} is for the command line")
         with self._searching() as connection:
             yield from self._rows(connection, query, at)
@@ -139,7 +140,7 @@ class Inventory:
 
     def explain(self, search: str, at: str | datetime | None = None) -> str:
         """The SQL statement of a search, and how Postgres would go about it. Raises what `rows` does."""
-        query = summed_up(parse_search(search))
+        query = _reading(search)
         with self._searching() as connection:
             moment = moment_of(connection, at) if isinstance(at, str) else at
             _, statement = _statement(query, kinds_of(connection, query), moment)
@@ -220,6 +221,14 @@ class Inventory:
         nodes = self.nodes(search)
         with self._engine.begin() as connection:
             return set_marks(connection, self._author, [Mark(node, mark, reason) for node in nodes])
+
+
+def _reading(search: str) -> Query:
+    """The query of a search that changes nothing. Raises SearchError."""
+    query = summed_up(parse_search(search))
+    if query.actions:
+        raise SearchError(f"| {query.actions[0]} changes something; here a search only reads")
+    return query
 
 
 def _statement(query: Query, kinds: Kinds, at: datetime | None) -> tuple[list[str], Statement]:

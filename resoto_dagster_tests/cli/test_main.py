@@ -30,6 +30,9 @@ def test_there_are_all_commands() -> None:
         "protect",
         "run",
         "search",
+        "snapshot delete",
+        "snapshot list",
+        "snapshot take",
         "status",
         "unmark",
     ]

@@ -109,6 +109,8 @@ def parse_nodes(text: str) -> Query:
     query = parse_search(text)
     if query.aggregate is not None:
         raise SearchError("an aggregation has no resources to work on")
+    if query.actions:
+        raise SearchError(f"| {query.actions[0]}: here a search only says what to work on")
     if query.pipes:
         raise SearchError(
             f"| {query.pipes[0]} gives no resources to work on; use sort and limit to choose them"

@@ -41,9 +41,10 @@ Row = dict[str, Any]
 
 def summed_up(query: Query) -> Query:
     """The query with `| count` as the aggregation that it is."""
-    if not query.pipes or not isinstance(query.pipes[-1], Count):
+    counting = [pipe for pipe in query.pipes if isinstance(pipe, Count)]
+    if not counting:
         return query
-    path = query.pipes[-1].path
+    path = counting[-1].path
     groups = () if path is None else (Group(path, str(path)),)
     counted = Aggregate(groups, (Function("count", None, (), "count"),))
     return replace(query, aggregate=counted)
@@ -77,7 +78,7 @@ def lines(pipe: Pipe, rows: Iterable[Row]) -> Iterator[str]:
             yield from (json.dumps({key: plain(value) for key, value in row.items()}) for row in rows)
         case List():
             for row in rows:
-                yield ", ".join(f"{key}={shown(value)}" for key, value in row.items() if value is not None)
+                yield ", ".join(_pairs(row))
         case Format():
             for row in rows:
                 values = (row[str(part)] if isinstance(part, Path) else part for part in pipe.template.parts)
@@ -89,6 +90,13 @@ def lines(pipe: Pipe, rows: Iterable[Row]) -> Iterator[str]:
                 yield from yaml.safe_dump(document, sort_keys=False, allow_unicode=True).splitlines()
         case Count():
             yield from _counted(rows)
+
+
+def _pairs(row: Row) -> Iterator[str]:
+    """What a row says, pair by pair; an object gives the pairs in it, and null gives none."""
+    for key, value in row.items():
+        pairs = value if isinstance(value, dict) else {key: value}
+        yield from (f"{name}={shown(one)}" for name, one in pairs.items() if one is not None)
 
 
 def _csv(columns: Iterable[Column], rows: Iterable[Row]) -> Iterator[str]:
