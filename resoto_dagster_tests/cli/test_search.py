@@ -103,7 +103,7 @@ def test_what_is_printed_can_be_written_to_a_file(estate: Estate, folder: Path) 
     assert Path("out.csv").read_text() == "kind,id\nsim_volume,v1\nsim_volume,v2\nsim_volume,vol\n"
     assert resoto("search", "all | count kind | write counts.txt").stdout.endswith("written to counts.txt\n")
     assert "sim_volume: 3" in Path("counts.txt").read_text()
-    told = resoto("search", "all | write no/such/folder", code=2).stderr
+    told = resoto("search", 'all | write "no/such/folder"', code=2).stderr
     assert told == "resoto: no/such/folder can't be written: No such file or directory\n"
 
 
