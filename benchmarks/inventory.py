@@ -32,6 +32,7 @@ from resoto_dagster.inventory.marks import Author
 from resoto_dagster.inventory.merge import MergeResult, merge_scope
 from resoto_dagster.inventory.schema import migrate
 from resoto_dagster.model.resource import Resource, Scope
+from resoto_dagster.providers.aws import provider as aws
 from resoto_dagster.providers.aws.kinds import KINDS
 
 REPEATED = 9
@@ -139,7 +140,7 @@ def merge(engine: Engine, scope: Scope, resources: Iterable[Resource], run: str)
 def fill(engine: Engine, resources: int) -> list[tuple[object, ...]]:
     """Make the estate; returns what that took as rows of a table."""
     with engine.begin() as connection:
-        register_kinds(connection, "aws", KINDS.values())
+        register_kinds(connection, "aws", KINDS, list(KINDS), aws.version, aws.property_types)
     merging = 0.0
     made = 0
     for number in range(max(1, resources // estate.PER_ACCOUNT)):

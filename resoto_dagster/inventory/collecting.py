@@ -2,12 +2,13 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import orjson
 import psycopg
+from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError
 
@@ -18,27 +19,47 @@ from resoto_dagster.model.kind import Kind
 from resoto_dagster.model.resource import Resource, Scope
 
 
-def register_kinds(connection: Connection, provider: str, kinds: Iterable[Kind]) -> None:
-    """Make a provider's kinds and their base kinds known to searches."""
+def register_kinds(
+    connection: Connection,
+    provider: str,
+    kinds: Mapping[str, Kind],
+    collected: Collection[str],
+    version: str,
+    property_types: Callable[[Collection[str]], Mapping[str, Mapping[str, str]]],
+) -> None:
+    """Make a provider's kinds known to searches, and of those that are collected the properties as well.
+
+    These are asked for only when the provider's `version` is another one than before.
+    """
+    known = connection.execute(
+        text("SELECT kind FROM inventory.kinds WHERE provider = :provider AND version = :version"),
+        {"provider": provider, "version": version},
+    )
+    missing = set(collected) - set(known.scalars())
+    if not missing:
+        return
+    properties = property_types(missing)
     connection.execute(
         text(
             """
-            INSERT INTO inventory.kinds (kind, provider, bases, deletable)
-            VALUES (:kind, :provider, :bases, :deletable)
+            INSERT INTO inventory.kinds (kind, provider, bases, deletable, properties, version)
+            VALUES (:kind, :provider, :bases, :deletable, :properties, :version)
             ON CONFLICT (kind) DO UPDATE SET provider = excluded.provider, bases = excluded.bases,
-                deletable = excluded.deletable
-            WHERE (kinds.provider, kinds.bases, kinds.deletable)
-                IS DISTINCT FROM (excluded.provider, excluded.bases, excluded.deletable)
+                deletable = excluded.deletable,
+                version = coalesce(excluded.version, kinds.version), properties =
+                    CASE WHEN excluded.version IS NULL THEN kinds.properties ELSE excluded.properties END
             """
         ),
         [
             {
-                "kind": kind.name,
+                "kind": name,
                 "provider": provider,
-                "bases": sorted({kind.name, *kind.all_bases}),
+                "bases": sorted({name, *kind.all_bases}),
                 "deletable": kind.deletable and not kind.phantom,
+                "properties": Jsonb(dict(properties.get(name, {}))),
+                "version": version if name in missing else None,
             }
-            for kind in kinds
+            for name, kind in kinds.items()
         ],
     )
 

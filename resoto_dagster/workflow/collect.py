@@ -100,7 +100,8 @@ def collect_op(project: Project, provider: str) -> OpDefinition:
         everything = len(selected) == len(order)
         sink = InventorySink(engine, provider, root_run_id(context.run))
         with engine.begin() as connection:
-            register_kinds(connection, provider, project.providers[provider].kinds.values())
+            known = project.providers[provider]
+            register_kinds(connection, provider, known.kinds, order, known.version, known.property_types)
         own = project.settings.providers[provider].own
         with provider_session(project.providers[provider], own) as session:
             session.collect(selected, sink)

@@ -24,6 +24,7 @@ def test_there_are_all_commands() -> None:
         "config check",
         "config show",
         "demo",
+        "kinds",
         "metrics serve",
         "metrics show",
         "plan show",

@@ -382,9 +382,11 @@ WRONG = {
         1, 17, "a search can't hold the character U+D800", 'all and name = "\ufffd"'
     ),
     f"volume_size = {'9' * 101}": f"a number has 100 characters at most: {'9' * 20}…",
-    "is(volum)": "unknown kind volum; did you mean volume?",
-    "is([volume, sim_instanse])": "unknown kind sim_instanse; did you mean sim_instance?",
-    "is(zzz)": "unknown kind zzz; no provider collected so far has it",
+    "is(volum)": at(1, 4, "unknown kind volum; did you mean volume?", "is(volum)"),
+    "is([volume, sim_instanse])": at(
+        1, 13, "unknown kind sim_instanse; did you mean sim_instance?", "is([volume, sim_instanse])"
+    ),
+    "is(zzz)": at(1, 4, "unknown kind zzz; no provider collected so far has it", "is(zzz)"),
     "age > 5": "age compares (= != < <= > >=) with a duration, e.g. 30d, not 5",
     "age ~ 5d": "age compares (= != < <= > >=) with a duration, e.g. 30d, not '5d'",
     "age > true": "age compares (= != < <= > >=) with a duration, e.g. 30d, not true",

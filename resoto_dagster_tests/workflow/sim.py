@@ -53,6 +53,10 @@ class SimProvider:
     name: str = "sim"
     settings_model: type[BaseModel] = NoSettings
     kinds: Mapping[str, Any] = field(default_factory=lambda: KINDS)
+    version: str = "1"
+
+    def property_types(self, kinds: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        return {"sim_volume": {"volume_size": "number", "volume_status": "text"}}
 
     def open(self, settings: Any) -> SimCloud:
         return self.cloud

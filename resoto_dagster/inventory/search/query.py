@@ -494,11 +494,15 @@ Action = MarkAs | SetValues | TagUpdate | TagDelete
 
 @dataclass(frozen=True, slots=True)
 class Query(Part):
-    """A search: its last part, and what becomes of the nodes of that. First the actions, then the pipes."""
+    """A search: its last part, and what becomes of the nodes of that. First the actions, then the pipes.
+
+    `text` is how it was written, if it was.
+    """
 
     aggregate: Aggregate | None = None
     pipes: tuple[Pipe, ...] = ()
     actions: tuple[Action, ...] = field(default=(), kw_only=True)
+    text: str = field(default="", kw_only=True, compare=False)
 
     def __str__(self) -> str:
         aggregate = f"{self.aggregate}: " if self.aggregate else ""

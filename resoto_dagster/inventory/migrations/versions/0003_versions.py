@@ -230,8 +230,8 @@ _PEOPLE = (
         schedule text                   -- null: a person took it, and it stays until a person deletes it
     )
     """,
-    # What the resources of a kind report: the type of each property by its name.
-    "ALTER TABLE inventory.kinds ADD COLUMN properties jsonb NOT NULL DEFAULT '{}'",
+    # What the resources of a kind report, the type of each property by its name; and since when it is so.
+    "ALTER TABLE inventory.kinds ADD COLUMN properties jsonb NOT NULL DEFAULT '{}', ADD COLUMN version text",
 )
 
 
@@ -242,7 +242,7 @@ def upgrade() -> None:
 
 
 _BACK = (
-    "ALTER TABLE inventory.kinds DROP COLUMN properties",
+    "ALTER TABLE inventory.kinds DROP COLUMN properties, DROP COLUMN version",
     "DROP TABLE inventory.annotations, inventory.snapshots",
     "DROP VIEW inventory.changes",
     "DROP FUNCTION inventory.differing(jsonb, jsonb)",
