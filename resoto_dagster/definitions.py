@@ -14,6 +14,7 @@ from resoto_dagster.workflow.jobs import jobs, schedule
 from resoto_dagster.workflow.project import Project
 from resoto_dagster.workflow.retention import purge_job, purge_schedule
 from resoto_dagster.workflow.snapshots import snapshot_job, snapshot_schedules
+from resoto_dagster.workflow.tables import TABLES, InventoryTables
 
 
 def build_definitions(project: Project) -> Definitions:
@@ -30,6 +31,7 @@ def build_definitions(project: Project) -> Definitions:
         jobs=[*jobs(), purge, snapshot, *hook_jobs.values()],
         schedules=[schedule(project), purge_schedule(purge), *snapshot_schedules(project, snapshot)],
         sensors=[hook_sensor(project, hook, job) for hook, job in hook_jobs.items()],
+        resources={TABLES: InventoryTables(project)},
         executor=executor(),
     )
 

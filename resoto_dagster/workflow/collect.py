@@ -34,6 +34,7 @@ from resoto_dagster.model.kind import Kind
 from resoto_dagster.providers.base import provider_session
 from resoto_dagster.workflow.graphs import Materialized, graph_name, post_gate, pre_gate
 from resoto_dagster.workflow.project import Project, failure, root_run_id
+from resoto_dagster.workflow.tables import TABLES
 
 INVENTORY = AssetKey("inventory")
 SHOWN = 50
@@ -120,7 +121,9 @@ def collect_op(project: Project, provider: str) -> OpDefinition:
         description=f"Reads all configured accounts of {provider}.",
         ins={"after": In(Nothing)},
         out={
-            name: Out(Nothing, is_required=False, description=_description(name, kinds))
+            name: Out(
+                Nothing, is_required=False, io_manager_key=TABLES, description=_description(name, kinds)
+            )
             for name in (*order, ROLL_UP)
         },
     )
