@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 import orjson
 import psycopg
-from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError
 
@@ -38,16 +37,13 @@ def register_kinds(
     missing = set(collected) - set(known.scalars())
     if not missing:
         return
-    properties = property_types(missing)
     connection.execute(
         text(
             """
-            INSERT INTO inventory.kinds (kind, provider, bases, deletable, properties, version)
-            VALUES (:kind, :provider, :bases, :deletable, :properties, :version)
+            INSERT INTO inventory.kinds (kind, provider, bases, deletable, version)
+            VALUES (:kind, :provider, :bases, :deletable, :version)
             ON CONFLICT (kind) DO UPDATE SET provider = excluded.provider, bases = excluded.bases,
-                deletable = excluded.deletable,
-                version = coalesce(excluded.version, kinds.version), properties =
-                    CASE WHEN excluded.version IS NULL THEN kinds.properties ELSE excluded.properties END
+                deletable = excluded.deletable, version = coalesce(excluded.version, kinds.version)
             """
         ),
         [
@@ -56,12 +52,24 @@ def register_kinds(
                 "provider": provider,
                 "bases": sorted({name, *kind.all_bases}),
                 "deletable": kind.deletable and not kind.phantom,
-                "properties": Jsonb(dict(properties.get(name, {}))),
                 "version": version if name in missing else None,
             }
             for name, kind in kinds.items()
         ],
     )
+    connection.execute(
+        text("DELETE FROM inventory.properties WHERE kind = ANY (:kinds)"), {"kinds": list(missing)}
+    )
+    properties = [
+        {"kind": kind, "name": name, "type": type_}
+        for kind, types in property_types(missing).items()
+        for name, type_ in types.items()
+    ]
+    if properties:
+        connection.execute(
+            text("INSERT INTO inventory.properties (kind, name, type) VALUES (:kind, :name, :type)"),
+            properties,
+        )
 
 
 @dataclass

@@ -66,9 +66,11 @@ _CHANGES = {
 }
 _TIMES = ("ctime", "mtime", "atime", "changed_at")
 _SECONDS = 60
-# A cursor is read to its end: plans for the first rows only would be slow ones.
+# A cursor is read to its end: plans for the first rows only would be slow ones. And of groups that come from
+# JSON Postgres expects far more than there are, and would sort them on disk.
 _PREPARE = text(
-    "SELECT set_config('statement_timeout', :limit, true), set_config('cursor_tuple_fraction', '1', true)"
+    "SELECT set_config('statement_timeout', :limit, true), set_config('cursor_tuple_fraction', '1', true), "
+    "set_config('work_mem', '128MB', true)"
 )
 
 

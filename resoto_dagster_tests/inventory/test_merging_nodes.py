@@ -38,6 +38,7 @@ MERGED: dict[str, list[dict[str, Any]]] = {
     # a nested search is a whole one: with orders, limits, further ways, with, and nested ones of its own
     "id(i1) { largest: --> is(volume) sort size desc }": [{"id": "i1", "largest": "v2"}],
     "id(i1) { volumes[]: --> is(volume) sort size desc limit 1 }": [{"id": "i1", "volumes": ["v2"]}],
+    "id(i1) { one: --> is(volume) sort size desc limit 2 }": [{"id": "i1", "one": "v2"}],
     "id(v1) { second: <-- is(instance) --> is(volume) limit 1, 1 }": [{"id": "v1", "second": "v2"}],
     "id(v1) { brothers[]: <-- --> is(volume) and size > 1 }": [{"id": "v1", "brothers": ["v2"]}],
     "id(v1) { network: <-[1:]- is(network) with(count = 2, --> is(instance)) }": [

@@ -25,7 +25,7 @@ def types(kinds: Collection[str]) -> dict[str, dict[str, str]]:
 def inventory(engine: Engine) -> Inventory:
     collect(engine, {scope(): [resource("v1", properties={"volume_sized": 1, "volume_size": 3})]})
     with engine.begin() as connection:
-        connection.exec_driver_sql("TRUNCATE inventory.kinds")
+        connection.exec_driver_sql("TRUNCATE inventory.kinds, inventory.properties")
         register_kinds(connection, "sim", KINDS, list(TYPES), "2", types)
     return Inventory(engine, Author("person", "ann"))
 

@@ -64,16 +64,15 @@ def compile_changes(query: Query, kinds: Kinds, columns: str) -> Statement:
     where = "\n    AND ".join((found.where, *conditions))
     ordered = "\nORDER BY r.happened_at, r.kind, r.name, r.id, r.change"
     limit = "" if found.limited else limiting(parameters, query)
-    return Statement(
-        f"{found.tables}SELECT {columns}{found.source}{where}{ordered}{limit}", parameters.values
-    )
+    select = parameters.select(columns, f"{found.joins}{where}{ordered}{limit}")
+    return Statement(found.tables + select, parameters.values)
 
 
 def _select(parameters: Parameters, query: Query, found: Selection, columns: str) -> Statement:
     limit = "" if found.limited else limiting(parameters, query)
     ordered = ordering(parameters, query)
-    select = f"{found.tables}SELECT {columns}{found.source}{found.where}{ordered}{limit}"
-    return Statement(select, parameters.values)
+    select = parameters.select(columns, f"{found.joins}{found.where}{ordered}{limit}")
+    return Statement(found.tables + select, parameters.values)
 
 
 def compile_aggregate(query: Query, kinds: Kinds, at: datetime | None = None) -> Statement:
@@ -87,5 +86,5 @@ def compile_aggregate(query: Query, kinds: Kinds, at: datetime | None = None) ->
     places = ", ".join(str(i + 1) for i in range(len(groups)))
     tail = f"\nGROUP BY {places}\nORDER BY {places}" if groups else ""
     columns = ", ".join((*groups, *functions))
-    select = f"{found.tables}SELECT {columns}{found.source}{elements}{found.where}{tail}"
-    return Statement(select, parameters.values)
+    select = parameters.select(columns, f"{found.joins}{elements}{found.where}{tail}")
+    return Statement(found.tables + select, parameters.values)

@@ -14,6 +14,16 @@ from resoto_dagster.inventory.search.parts import chain
 from resoto_dagster.inventory.search.query import Context, Hop, IsKind, Merge, Part, Path, Query, With
 from resoto_dagster.model.base_kinds import BASE_KINDS, properties_of
 
+# Without a kind all that were collected are meant. Of a kind of which no properties are known any may be one.
+_KNOWN = "FROM inventory.properties WHERE (CAST(:kinds AS text[]) IS NULL OR kind = ANY (:kinds))"
+_UNKNOWN = f"""
+    SELECT used FROM unnest(CAST(:used AS text[])) used
+    WHERE EXISTS (SELECT {_KNOWN})
+        AND NOT EXISTS (SELECT FROM inventory.kinds WHERE kind = ANY (:kinds) AND NOT EXISTS (
+            SELECT FROM inventory.properties p WHERE p.kind = kinds.kind))
+        AND NOT EXISTS (SELECT {_KNOWN} AND name = used)
+"""  # noqa: S608
+
 Kinds = Mapping[str, list[str]]
 """By the name of a kind or base kind all kinds that count as it."""
 
@@ -65,18 +75,9 @@ def _check_properties(connection: Connection, query: Query, part: Part, kinds: K
     chosen = None if of_kinds is None else sorted({kind for name in of_kinds for kind in kinds.get(name, ())})
     if not used or chosen == []:
         return
-    # without a kind all that were collected are meant; of one that was not, nothing is known
-    among = "CASE WHEN CAST(:kinds AS text[]) IS NULL THEN version IS NOT NULL ELSE kind = ANY (:kinds) END"
-    statement = f"""
-        SELECT name FROM unnest(CAST(:used AS text[])) name
-        WHERE EXISTS (SELECT FROM inventory.kinds WHERE {among}) AND NOT EXISTS (
-            SELECT FROM inventory.kinds WHERE {among} AND (properties ? name OR properties = '{{}}')
-        )
-    """  # noqa: S608
     values = {"used": sorted(used), "kinds": chosen}
-    for unknown in connection.execute(text(statement), values).scalars().all():
-        known = f"SELECT DISTINCT jsonb_object_keys(properties) FROM inventory.kinds WHERE {among}"  # noqa: S608
-        names = connection.execute(text(known), values).scalars().all()
+    for unknown in connection.execute(text(_UNKNOWN), values).scalars().all():
+        names = connection.execute(text(f"SELECT DISTINCT name {_KNOWN}"), values).scalars().all()
         close = difflib.get_close_matches(unknown, sorted({*names, *_PROMISED}), n=1, cutoff=_ALIKE)
         if close and not _is_reported(connection, unknown, chosen):
             problem = f"no resource that is searched has a property {unknown}; did you mean {close[0]}?"

@@ -17,13 +17,13 @@ _ORDER = ("r.kind", "r.name", "r.id", "r.node_id")
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The nodes of a search: the WITH clause of what comes before, FROM and WHERE of the last part.
+    """The nodes of a search: the WITH clause of what comes before, and joins and WHERE of the last part.
 
     `limited`: the limit of the last part has been taken account of.
     """
 
     tables: str
-    source: str
+    joins: str
     where: str
     limited: bool
 
@@ -53,15 +53,14 @@ def _selected(
         earlier.append(last if chosen_by else replace(last, merges=()))
         last = Part((), merges=last.merges)
     for part in earlier:
-        source, where = _nodes(parameters, part, before)
-        nodes = f"SELECT r.node_id{source}{where}"
+        rest = "".join(_nodes(parameters, part, before))
         if part.limit is not None:
-            nodes += ordering(parameters, replace(part, reverse=False)) + limiting(parameters, part)
+            rest += ordering(parameters, replace(part, reverse=False)) + limiting(parameters, part)
         before = parameters.alias()
-        tables.append(f"{before} AS ({nodes})")
-    source, where = _nodes(parameters, last, before)
+        tables.append(f"{before} AS ({parameters.select('r.node_id', rest)})")
+    joins, where = _nodes(parameters, last, before)
     with_clause = f"WITH {', '.join(tables)}\n" if tables else ""
-    return Selection(with_clause, source, where, limited)
+    return Selection(with_clause, joins, where, limited)
 
 
 def _chosen_by_merged(part: Part) -> bool:
@@ -90,17 +89,17 @@ def limiting(parameters: Parameters, part: Part) -> str:
 
 
 def _nodes(parameters: Parameters, part: Part, before: str | None) -> tuple[str, str]:
-    """FROM and WHERE of a part; what is merged into its nodes is known to `parameters` from then on."""
+    """Joins and WHERE of a part; what is merged into its nodes is known to `parameters` from then on."""
     parameters.merged = {}
     where = _where(parameters, part, before)
-    merged, source = {}, parameters.nodes
+    merged, joins = {}, ""
     for merge in part.merges:
         alias = parameters.alias()
-        source += f"\nCROSS JOIN LATERAL (SELECT {_merged(parameters, merge)} AS value) {alias}"
+        joins += f"\nCROSS JOIN LATERAL (SELECT {_merged(parameters, merge)} AS value) {alias}"
         merged[merge.name] = f"{alias}.value"
     parameters.merged = merged
     conditions = [condition(parameters, term) for term in part.merged]
-    return source, "\n    AND ".join((where, *conditions))
+    return joins, "\n    AND ".join((where, *conditions))
 
 
 def _where(parameters: Parameters, part: Part, before: str | None) -> str:
@@ -118,14 +117,13 @@ def _having(parameters: Parameters, having: With) -> str:
     """Whether as many nodes are reached from the node `r` as it says."""
     reached = walk(parameters, having.navigation, "SELECT r.node_id")
     inner = Part((having.condition,), having.inner)
-    where = _where(parameters, inner, None)
-    nodes = f"{parameters.nodes}{where}\n    AND r.node_id IN (SELECT node_id FROM reached)"
+    where = f"{_where(parameters, inner, None)}\n    AND r.node_id IN (SELECT node_id FROM reached)"
     if having.count == 0 and having.comparison in ("=", ">"):
         negation = "NOT " if having.comparison == "=" else ""
-        return f"{negation}EXISTS (WITH reached AS ({reached}) SELECT{nodes})"
+        return f"{negation}EXISTS (WITH reached AS ({reached}) {parameters.select('', where)})"
     operator = "<>" if having.comparison == "!=" else having.comparison
     count = parameters.add(having.count)
-    return f"(WITH reached AS ({reached}) SELECT count(*){nodes}) {operator} {count}"
+    return f"(WITH reached AS ({reached}) {parameters.select('count(*)', where)}) {operator} {count}"
 
 
 def _merged(parameters: Parameters, merge: Merge) -> str:
@@ -134,13 +132,12 @@ def _merged(parameters: Parameters, merge: Merge) -> str:
     _, *parts = chain(merge.query)
     found = _selected(parameters, parts, [f"{origin} AS (SELECT r.node_id)"], origin)
     document = _document(parameters, parts[-1].merges)
-    select = f"{found.tables}SELECT {document} AS node{found.source}{found.where}"
-    ordered = ordering(parameters, parts[-1])
-    if not merge.many:
-        first = "" if found.limited else limiting(parameters, parts[-1]) or "\nLIMIT 1"
-        return f"({select}{ordered}{first})"
     limit = "" if found.limited else limiting(parameters, parts[-1])
-    return f"(SELECT coalesce(jsonb_agg(node), CAST('[]' AS jsonb)) FROM ({select}{ordered}{limit}) nodes)"
+    rest = f"{found.joins}{found.where}{ordering(parameters, parts[-1])}{limit}"
+    nodes = found.tables + parameters.select(f"{document} AS node", rest)
+    if merge.many:
+        return f"(SELECT coalesce(jsonb_agg(node), CAST('[]' AS jsonb)) FROM ({nodes}) nodes)"
+    return f"(SELECT node FROM ({nodes}) nodes LIMIT 1)"
 
 
 def _document(parameters: Parameters, merges: Iterable[Merge]) -> str:

@@ -1,9 +1,12 @@
 """The SQL that all rooms of the compiler share: the tables of a node, its columns, and the parameters."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+_ALIAS = re.compile(r"\b([sa])\.(?=\w)")
 
 BORN = "r.born"
 """When a resource was created, or else first seen."""
@@ -59,16 +62,20 @@ class Parameters:
         self.values["at"] = self.at
         return "CAST(:at AS timestamptz)"
 
-    @property
-    def nodes(self) -> str:
-        """The FROM of nodes: each is `r`, its scope `s`, its account `a`; in a subquery the inner one is.
+    def select(self, columns: str, rest: str) -> str:
+        """A SELECT of columns of nodes: `r` is each, `s` its scope, `a` its account; within, the inner ones.
 
-        The joins lead to one row each at most, so that Postgres leaves out those that nothing asks for.
+        `rest` is what follows FROM: further joins, WHERE and so on. Scopes and accounts are joined only where
+        columns or rest ask for them: Postgres would leave them out, too, but then overlook that an index
+        alone can answer.
         """
-        return f"""
-FROM {self.resources} r
-LEFT JOIN inventory.scopes s ON s.scope_id = r.scope_id
-LEFT JOIN inventory.accounts a ON a.provider = s.provider AND a.account = s.account"""
+        source = f"\nFROM {self.resources} r"
+        asked = set(_ALIAS.findall(f"{columns}{rest}"))
+        if asked:
+            source += "\nJOIN inventory.scopes s ON s.scope_id = r.scope_id"
+        if "a" in asked:
+            source += "\nLEFT JOIN inventory.accounts a ON a.provider = s.provider AND a.account = s.account"
+        return f"SELECT {columns}{source}{rest}"
 
     def of_kind(self, node: str, *names: str) -> str:
         """Whether a node is of one of the kinds that the names stand for."""
