@@ -6,6 +6,7 @@ from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,7 +122,7 @@ inside = st.recursive(
 conditions = st.recursive(
     st.one_of(
         leaves(paths),
-        st.builds(IsKind, st.lists(names, min_size=1, max_size=3).map(tuple)),
+        st.builds(IsKind, st.lists(st.one_of(names, texts), min_size=1, max_size=3).map(tuple)),
         st.builds(ById, st.lists(texts, min_size=1, max_size=2).map(tuple)),
         st.builds(FullText, texts),
         st.builds(Context, paths, inside),
@@ -275,4 +276,10 @@ def test_no_value_is_part_of_the_sql(term: Predicate) -> None:
 
 def test_a_minus_before_a_negative_number_is_no_arrow() -> None:
     query = parse_search("aggregate(sum(A - -0.001) as A): all")
+    assert parse_search(str(query)) == query
+
+
+@pytest.mark.parametrize("search", ['is("vo,ume")', "is(['a b', volume])", 'all | clean ""'])
+def test_what_the_fuzz_has_found_is_read_back(search: str) -> None:
+    query = parse_search(search)
     assert parse_search(str(query)) == query

@@ -99,7 +99,9 @@ EXPECTED: dict[str, list[tuple[Any, ...]]] = {
 
 def kinds_asked_for() -> list[str]:
     """The base kinds that the metrics and their prices are about."""
-    return sorted({kind for metric in load_definitions() for kind in metric.kinds or ()} | set(ABOVE.values()))
+    return sorted(
+        {kind for metric in load_definitions() for kind in metric.kinds or ()} | set(ABOVE.values())
+    )
 
 
 def made(base: str, id_: str, region: str, **more: Any) -> Resource:
@@ -163,5 +165,7 @@ def test_the_default_metrics_give_exactly(inventory: Inventory) -> None:
 
 
 def test_a_volume_costs_what_its_type_costs_in_its_own_account(inventory: Inventory) -> None:
-    (row,) = inventory.rows("aggregate(sum(/ancestors.volume_type.reported.ondemand_cost) as cost): is(volume)")
+    (row,) = inventory.rows(
+        "aggregate(sum(/ancestors.volume_type.reported.ondemand_cost) as cost): is(volume)"
+    )
     assert row == {"cost": Decimal("8.5")}

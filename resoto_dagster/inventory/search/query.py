@@ -66,7 +66,8 @@ class IsKind:
     kinds: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"is({self.kinds[0]})" if len(self.kinds) == 1 else f"is([{', '.join(self.kinds)}])"
+        names = [name if _PLAIN.fullmatch(name) else quoted(name) for name in self.kinds]
+        return f"is({names[0]})" if len(names) == 1 else f"is([{', '.join(names)}])"
 
 
 @dataclass(frozen=True, slots=True)

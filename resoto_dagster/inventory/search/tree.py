@@ -489,7 +489,7 @@ class _ToQuery(Transformer[Token, Query]):
 
     def mark(self, word: Token, reason: str | None) -> MarkAs:
         mark: Any = str(word)
-        return MarkAs(mark, reason)
+        return MarkAs(mark, reason or None)
 
     def set_values(self, word: Token, *values: tuple[str, Any]) -> SetValues:
         section: Any = word.removeprefix("set_")
