@@ -104,15 +104,14 @@ class Inventory:
         asked. A `| write` is left to the caller, who says so by `to_file`.
         Raises SearchError, and ResotoError for what is no moment.
         """
-        query = _reading(search)
-        if query.pipes and isinstance(query.pipes[-1], Write) and not to_file:
-            raise SearchError(f"| {query.pipes[-1]} is for the command line")
+        query = _reading(search, to_file=to_file)
         with self._searching() as connection:
-            yield from self._rows(connection, query, at)
+            yield from self._asked(connection, query, at)[1]
 
-    def _rows(
+    def _asked(
         self, connection: Connection, query: Query, at: str | datetime | None = None
-    ) -> Generator[dict[str, Any], None, None]:
+    ) -> tuple[list[str], Iterator[dict[str, Any]]]:
+        """What each row of the answer has, and the rows."""
         moment = moment_of(connection, at) if isinstance(at, str) else at
         names, statement = _statement(query, kinds_of(connection, query), moment)
         if query.aggregate is None:  # by a cursor, of which Postgres makes no parallel plans
@@ -121,21 +120,25 @@ class Inventory:
         rows = (dict(zip(names, row, strict=True)) for row in found)
         if query.merges and names[: len(_COLUMNS)] == list(_COLUMNS):
             rows = (_with_merged(query.merges, row) for row in rows)
-        yield from chosen(query.pipes, rows)
+            return [*_COLUMNS, *(merge.name[0] for merge in query.merges)], chosen(query.pipes, rows)
+        return names, chosen(query.pipes, rows)
 
     def search(self, search: str, at: str | datetime | None = None) -> "pandas.DataFrame":
         """What a search finds, as a table: a column a property that any of the nodes has.
 
-        Columns have the types of what is in them, and nested values stay as they are.
-        Raises what `rows` raises.
+        Columns have the types of what is in them, and nested values stay as they are. Of nothing found there
+        are the columns that every answer has. Raises what `rows` raises.
         """
         import pandas
 
-        rows = [
-            {**{key: value for key, value in row.items() if key != "reported"}, **_own(row.get("reported"))}
-            for row in self.rows(search, at)
-        ]
-        table = pandas.DataFrame(rows)
+        with self._searching() as connection:
+            names, found = self._asked(connection, _reading(search), at)
+            rows = [
+                {**{key: value for key, value in row.items() if key != "reported"}, **_own(row.get("reported"))}
+                for row in found
+            ]
+        always = [name for name in names if name != "reported"]
+        table = pandas.DataFrame(rows) if rows else pandas.DataFrame(columns=always)
         for column in table.columns.intersection(list(_TIMES)):
             table[column] = pandas.to_datetime(table[column], utc=True)
         return table.convert_dtypes()
@@ -190,7 +193,7 @@ class Inventory:
         same = ById(tuple(str(one.node_id) for one in found))
         then = Query((same,), sort=query.sort, pipes=query.pipes)
         with self._searching() as connection:
-            rows = tuple(self._rows(connection, summed_up(then))) if found else ()
+            rows = tuple(self._asked(connection, summed_up(then))[1]) if found else ()
         return Acted(len(found), tuple(failures), rows)
 
     def _stored(self, query: Query) -> list[StoredResource]:
@@ -225,9 +228,11 @@ class Inventory:
             return set_marks(connection, self._author, [Mark(node, mark, reason) for node in nodes])
 
 
-def _reading(search: str) -> Query:
+def _reading(search: str, *, to_file: bool = False) -> Query:
     """The query of a search that changes nothing. Raises SearchError."""
     query = summed_up(parse_search(search))
+    if query.pipes and isinstance(query.pipes[-1], Write) and not to_file:
+        raise SearchError(f"| {query.pipes[-1]} is for the command line")
     if query.actions:
         raise SearchError(f"| {query.actions[0]} changes something; here a search only reads")
     return query

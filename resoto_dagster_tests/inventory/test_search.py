@@ -453,7 +453,13 @@ def test_a_table_has_a_column_a_property_and_keeps_nested_values(inventory: Inve
 
 
 def test_a_table_of_nothing_is_empty(inventory: Inventory) -> None:
-    assert inventory.search("id(nothing)").empty
+    """It has the columns that every answer has, so that what works on the table works on this one too."""
+    nothing = inventory.search("id(nothing)")
+    assert nothing.empty
+    assert {"id", "account_name", "ctime"} <= set(nothing)
+    assert list(inventory.search("id(nothing) | list name, tags.owner as who")) == ["name", "who"]
+    assert list(inventory.search("aggregate(kind: count() as n): id(nothing)")) == ["kind", "n"]
+    assert "above" in inventory.search("id(nothing) {above: <--}")
 
 
 def test_rows_are_streamed(engine: Engine) -> None:

@@ -56,7 +56,8 @@ class SimProvider:
     version: str = "1"
 
     def property_types(self, kinds: Collection[str]) -> Mapping[str, Mapping[str, str]]:
-        return {"sim_volume": {"volume_size": "number", "volume_status": "text"}}
+        known = {"sim_volume": {"volume_size": "number", "volume_status": "text", "parts": "list of object"}}
+        return {kind: known.get(kind, {}) for kind in kinds}
 
     def open(self, settings: Any) -> SimCloud:
         return self.cloud

@@ -50,13 +50,16 @@ def test_a_kinds_asset_loads_as_a_table_with_types(mine: Definitions, instance: 
     assert types["ctime"].startswith("datetime64")
     assert "UTC" in types["ctime"]
     assert (types["tags"], types["parts"]) == ("object", "object")
+    assert (types["volume_size"], types["volume_status"]) == ("Float64", "string")
     assert ended.output_for_node("how_many") == 3
 
 
 def test_a_kind_without_resources_is_an_empty_table(engine: Engine, instance: DagsterInstance) -> None:
     @asset(ins={"volumes": AssetIn(AssetKey(["sim", "sim_volume"]))})
     def none_at_all(volumes: pandas.DataFrame) -> bool:
-        return volumes.empty
+        assert {"node_id", "id", "account_name", "ctime", "tags", "volume_status", "parts"} <= set(volumes)
+        assert volumes.groupby("account_name")["volume_size"].sum().empty
+        return volumes[volumes["volume_status"] == "available"].empty
 
     arrange(cloud=SimCloud())
     mine = Definitions.merge(
