@@ -118,7 +118,7 @@ class Inventory:
             connection.execution_options(yield_per=1000)
         found = connection.execute(text(statement.sql), statement.parameters)
         rows = (dict(zip(names, row, strict=True)) for row in found)
-        if query.merges and names[: len(_COLUMNS)] == list(_COLUMNS):
+        if query.merges and _of_nodes(names):
             rows = (_with_merged(query.merges, row) for row in rows)
             return [*_COLUMNS, *(merge.name[0] for merge in query.merges)], chosen(query.pipes, rows)
         return names, chosen(query.pipes, rows)
@@ -133,12 +133,10 @@ class Inventory:
 
         with self._searching() as connection:
             names, found = self._asked(connection, _reading(search), at)
-            rows = [
-                {**{key: value for key, value in row.items() if key != "reported"}, **_own(row.get("reported"))}
-                for row in found
-            ]
-        always = [name for name in names if name != "reported"]
-        table = pandas.DataFrame(rows) if rows else pandas.DataFrame(columns=always)
+            rows = list(map(_with_own_properties, found) if _of_nodes(names) else found)
+        if _of_nodes(names):
+            names.remove("reported")
+        table = pandas.DataFrame(rows) if rows else pandas.DataFrame(columns=names)
         for column in table.columns.intersection(list(_TIMES)):
             table[column] = pandas.to_datetime(table[column], utc=True)
         return table.convert_dtypes()
@@ -275,6 +273,12 @@ def _names(aggregate: Aggregate) -> list[str]:
     return names
 
 
-def _own(reported: dict[str, Any] | None) -> dict[str, Any]:
-    """The reported properties that no column of every node carries already."""
-    return {key: value for key, value in (reported or {}).items() if key not in _COLUMNS}
+def _of_nodes(names: Sequence[str]) -> bool:
+    """Whether these are the names of what is known of nodes, not of values that a search has picked."""
+    return list(names[: len(_COLUMNS)]) == list(_COLUMNS)
+
+
+def _with_own_properties(row: dict[str, Any]) -> dict[str, Any]:
+    """A node's row with what it reports beside the columns that every node has."""
+    reported = row.pop("reported")
+    return {**row, **{key: value for key, value in reported.items() if key not in _COLUMNS}}

@@ -452,6 +452,11 @@ def test_a_table_has_a_column_a_property_and_keeps_nested_values(inventory: Inve
     assert isinstance(found.loc["v1", "node_id"], uuid.UUID)
 
 
+def test_a_column_of_a_list_may_be_named_like_a_nodes(inventory: Inventory) -> None:
+    found = inventory.search("id(v1) | list volume_size as reported, /reported.nested.a as node_id")
+    assert found.to_dict("records") == [{"reported": 8, "node_id": {"b": 1}}]
+
+
 def test_a_table_of_nothing_is_empty(inventory: Inventory) -> None:
     """It has the columns that every answer has, so that what works on the table works on this one too."""
     nothing = inventory.search("id(nothing)")
