@@ -1,5 +1,6 @@
 """The settings: every one of them with its meaning and its default."""
 
+import re
 from datetime import timedelta
 from typing import Annotated, Literal, get_args
 
@@ -38,6 +39,12 @@ def _duration(value: object) -> timedelta:
     return parse_duration(value)
 
 
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch("[a-z][a-z0-9_]*", value):
+        raise ValueError(f"expected a name of small letters, digits and _, e.g. nightly, not {value!r}")
+    return value
+
+
 def _cron(value: object) -> str:
     from dagster import DagsterInvalidDefinitionError, ScheduleDefinition
 
@@ -52,6 +59,7 @@ def _cron(value: object) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(spell_duration)]
 Cron = Annotated[str, BeforeValidator(_cron)]
+SnapshotName = Annotated[str, BeforeValidator(_name)]
 DEFAULT_SCHEDULE = "0 * * * *"
 
 
@@ -119,6 +127,34 @@ class HookModules(_Section):
     )
 
 
+class SnapshotSettings(_Section):
+    """When a snapshot of the inventory is taken by itself, and how many of them are kept."""
+
+    schedule: Cron = Field(description="When a snapshot is taken.")
+    keep: int = Field(ge=0, description="How many are kept; with 0 none is taken.")
+
+
+# Shortly before the next collect, when the last one has ended.
+_SNAPSHOTS: dict[str, dict[str, object]] = {
+    "hourly": {"schedule": "55 * * * *", "keep": 24},
+    "daily": {"schedule": "55 0 * * *", "keep": 7},
+    "weekly": {"schedule": "55 0 * * 1", "keep": 4},
+    "monthly": {"schedule": "55 0 1 * *", "keep": 12},
+    "yearly": {"schedule": "55 0 1 1 *", "keep": 10},
+}
+
+
+def _with_defaults(value: object) -> object:
+    """The schedules of snapshots that are given, over those that there are anyway."""
+    if not isinstance(value, dict):
+        return value
+    given = {
+        name: {**_SNAPSHOTS.get(name, {}), **one} if isinstance(one, dict) else one
+        for name, one in value.items()
+    }
+    return {**_SNAPSHOTS, **given}
+
+
 class MetricsSettings(_Section):
     """The exporter."""
 
@@ -141,6 +177,12 @@ class Settings(_Section):
     schedule: Cron = Field(default=DEFAULT_SCHEDULE, description="When collect_and_cleanup runs.")
     keep_runs: Duration = Field(
         default=timedelta(days=30), description="How long Dagster's records of runs are kept."
+    )
+    keep_history: Duration = Field(
+        default=timedelta(days=180), description="How long what changed in the inventory is kept."
+    )
+    snapshots: Annotated[dict[SnapshotName, SnapshotSettings], BeforeValidator(_with_defaults)] = Field(
+        default={}, validate_default=True, description="The snapshots that are taken by themselves, by name."
     )
     providers: dict[str, ProviderSettings] = Field(default={}, description="What is collected.")
     actions: dict[str, ActionSettings] = Field(

@@ -13,11 +13,13 @@ from resoto_dagster.workflow.hook_jobs import hook_job, hook_sensor
 from resoto_dagster.workflow.jobs import jobs, schedule
 from resoto_dagster.workflow.project import Project
 from resoto_dagster.workflow.retention import purge_job, purge_schedule
+from resoto_dagster.workflow.snapshots import snapshot_job, snapshot_schedules
+from resoto_dagster.workflow.tables import TABLES, InventoryTables
 
 
 def build_definitions(project: Project) -> Definitions:
     """Everything that a project gives Dagster."""
-    purge = purge_job(project)
+    purge, snapshot = purge_job(project), snapshot_job(project)
     hook_jobs = {hook: hook_job(project, hook) for hook in project.hooks}
     return Definitions(
         assets=[
@@ -26,9 +28,10 @@ def build_definitions(project: Project) -> Definitions:
             cleanup_asset(project),
             metrics_asset(project),
         ],
-        jobs=[*jobs(), purge, *hook_jobs.values()],
-        schedules=[schedule(project), purge_schedule(purge)],
+        jobs=[*jobs(), purge, snapshot, *hook_jobs.values()],
+        schedules=[schedule(project), purge_schedule(purge), *snapshot_schedules(project, snapshot)],
         sensors=[hook_sensor(project, hook, job) for hook, job in hook_jobs.items()],
+        resources={TABLES: InventoryTables(project)},
         executor=executor(),
     )
 

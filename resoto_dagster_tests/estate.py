@@ -1,7 +1,7 @@
 """A small estate of made-up kinds, written into the inventory the way a collect does it."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -66,13 +66,18 @@ def node(id_: str, kind: str = "sim_volume", region: str = "r1", account: str = 
     return node_id(scope(kind, region, account), id_)
 
 
+def no_properties(kinds: Collection[str]) -> dict[str, dict[str, str]]:
+    """What a provider says that tells nothing of its kinds' properties."""
+    return {}
+
+
 def collect(
     engine: Engine, collected: dict[Scope, Sequence[Resource]], run_id: str = "run-1"
 ) -> InventorySink:
     """One collect that reads exactly these scopes, all of them well."""
     sink = InventorySink(engine, "sim", run_id)
     with engine.begin() as connection:
-        register_kinds(connection, "sim", KINDS.values())
+        register_kinds(connection, "sim", KINDS, list(KINDS), "1", no_properties)
     sink.accounts_expected(sorted({one.account for one in collected}))
     sink.scopes_expected(list(collected))
     for one, resources in collected.items():

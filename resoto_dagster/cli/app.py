@@ -5,11 +5,13 @@ import typer
 from resoto_dagster.cli.aws import app as aws
 from resoto_dagster.cli.config import app as config
 from resoto_dagster.cli.demo import demo
+from resoto_dagster.cli.kinds import kinds
 from resoto_dagster.cli.marks import clean, protect, unmark
 from resoto_dagster.cli.metrics import app as metrics
 from resoto_dagster.cli.plan import app as plan
 from resoto_dagster.cli.run import run
 from resoto_dagster.cli.search import search
+from resoto_dagster.cli.snapshot import app as snapshot
 from resoto_dagster.cli.status import status
 
 app = typer.Typer(
@@ -24,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (run, status, search, protect, clean, unmark, demo):
+for command in (run, status, search, kinds, protect, clean, unmark, demo):
     app.command()(command)
-for group in (plan, metrics, config, aws):
+for group in (plan, metrics, snapshot, config, aws):
     app.add_typer(group)

@@ -133,7 +133,6 @@ def _print(found: Sequence[_Found]) -> None:
 
 def _find(engine: "Engine", ids: list[str] | None, search: str | None) -> list[_Found]:
     """The resources that are meant. Raises ResotoError unless each id is that of exactly one."""
-    from resoto_dagster.inventory.search.kinds import check_kinds
     from resoto_dagster.inventory.search.parse import parse_nodes
     from resoto_dagster.inventory.search.query import Path, Predicate, Query
 
@@ -141,9 +140,7 @@ def _find(engine: "Engine", ids: list[str] | None, search: str | None) -> list[_
         raise ResotoError("name resources by their ids, or find them with --search")
     with engine.connect() as connection:
         if search is not None:
-            query = parse_nodes(search)
-            check_kinds(connection, query)
-            return _resources(connection, query)
+            return _resources(connection, parse_nodes(search))
         found = []
         for wanted in dict.fromkeys(ids or ()):
             matching = _resources(connection, Query((Predicate(Path(("id",)), "=", wanted),)))
@@ -159,8 +156,9 @@ def _resources(connection: "Connection", query: Any) -> list[_Found]:
     from sqlalchemy import text
 
     from resoto_dagster.inventory.search.compile import compile_nodes
+    from resoto_dagster.inventory.search.kinds import kinds_of
 
-    statement = compile_nodes(query, _COLUMNS)
+    statement = compile_nodes(query, kinds_of(connection, query), _COLUMNS)
     return [_Found(*row) for row in connection.execute(text(statement.sql), statement.parameters)]
 
 

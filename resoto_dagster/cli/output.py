@@ -22,7 +22,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts, in
 
 def say(line: str = "") -> None:
     """Print one line for a person."""
-    print(_plain(line))
+    print(plain(line))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Sequence[str] = ()) -> None:
@@ -71,12 +71,18 @@ def live() -> "Live":
     return Live(console=_console(), auto_refresh=False)
 
 
-def print_json(value: Any, *, line: bool = False) -> None:
-    """Print a value as JSON, on one `line` where many follow each other."""
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
     import orjson
 
-    options = orjson.OPT_UTC_Z | (0 if line else orjson.OPT_INDENT_2)
-    print(orjson.dumps(value, option=options, default=_jsonable).decode())
+    print(orjson.dumps(value, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2, default=_jsonable).decode())
+
+
+def as_json_line(value: Any) -> str:
+    """A value as JSON on one line, where many follow each other."""
+    import orjson
+
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z, default=_jsonable).decode()
 
 
 def cell(value: Any) -> str:
@@ -89,7 +95,7 @@ def cell(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, float | Decimal):
         return f"{value:.15g}"
-    return _plain(str(value))
+    return plain(str(value))
 
 
 def age(since: datetime | None) -> str:
@@ -111,7 +117,7 @@ def _console() -> "Console":
     return Console(width=width, markup=False, emoji=False, highlight=False)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """The text without control characters: what a cloud's users name things must not steer a terminal."""
     if text.isprintable():
         return text

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -18,29 +18,58 @@ from resoto_dagster.model.kind import Kind
 from resoto_dagster.model.resource import Resource, Scope
 
 
-def register_kinds(connection: Connection, provider: str, kinds: Iterable[Kind]) -> None:
-    """Make a provider's kinds and their base kinds known to searches."""
+def register_kinds(
+    connection: Connection,
+    provider: str,
+    kinds: Mapping[str, Kind],
+    collected: Collection[str],
+    version: str,
+    property_types: Callable[[Collection[str]], Mapping[str, Mapping[str, str]]],
+) -> None:
+    """Make a provider's kinds known to searches, and of those that are collected the properties as well.
+
+    These are asked for only when the provider's `version` is another one than before.
+    """
+    known = connection.execute(
+        text("SELECT kind FROM inventory.kinds WHERE provider = :provider AND version = :version"),
+        {"provider": provider, "version": version},
+    )
+    missing = set(collected) - set(known.scalars())
+    if not missing:
+        return
     connection.execute(
         text(
             """
-            INSERT INTO inventory.kinds (kind, provider, bases, deletable)
-            VALUES (:kind, :provider, :bases, :deletable)
+            INSERT INTO inventory.kinds (kind, provider, bases, deletable, version)
+            VALUES (:kind, :provider, :bases, :deletable, :version)
             ON CONFLICT (kind) DO UPDATE SET provider = excluded.provider, bases = excluded.bases,
-                deletable = excluded.deletable
-            WHERE (kinds.provider, kinds.bases, kinds.deletable)
-                IS DISTINCT FROM (excluded.provider, excluded.bases, excluded.deletable)
+                deletable = excluded.deletable, version = coalesce(excluded.version, kinds.version)
             """
         ),
         [
             {
-                "kind": kind.name,
+                "kind": name,
                 "provider": provider,
-                "bases": sorted({kind.name, *kind.all_bases}),
+                "bases": sorted({name, *kind.all_bases}),
                 "deletable": kind.deletable and not kind.phantom,
+                "version": version if name in missing else None,
             }
-            for kind in kinds
+            for name, kind in kinds.items()
         ],
     )
+    connection.execute(
+        text("DELETE FROM inventory.properties WHERE kind = ANY (:kinds)"), {"kinds": list(missing)}
+    )
+    properties = [
+        {"kind": kind, "name": name, "type": type_}
+        for kind, types in property_types(missing).items()
+        for name, type_ in types.items()
+    ]
+    if properties:
+        connection.execute(
+            text("INSERT INTO inventory.properties (kind, name, type) VALUES (:kind, :name, :type)"),
+            properties,
+        )
 
 
 @dataclass
@@ -253,7 +282,7 @@ def close_collect(connection: Connection, run_id: str) -> list[Gap]:
     return [Gap(what, values["error"]) for what in gaps]
 
 
-def settle_graph(connection: Connection) -> EdgeCounts:
+def settle_graph(connection: Connection, now: datetime | None = None) -> EdgeCounts:
     """Make the graph whole after merges: accounts bear their own resources' names, edges find their ends.
 
     What searches need beside the resources is brought up to date, too.
@@ -269,7 +298,7 @@ def settle_graph(connection: Connection) -> EdgeCounts:
             """
         )
     )
-    counts = resolve_edges(connection, datetime.now(UTC))
+    counts = resolve_edges(connection, now or datetime.now(UTC))
     write_words(connection)
     for index in ("resources_reported", "words_words"):
         connection.execute(text("SELECT gin_clean_pending_list(:index)"), {"index": f"inventory.{index}"})

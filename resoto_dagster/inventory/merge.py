@@ -5,7 +5,7 @@ Facts only: marks are kept elsewhere, by the resource's identity, and survive ev
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from resoto_dagster.inventory.edges import declare_edges, redeclare_edges, release_ends, withdraw_edges
 from resoto_dagster.model.expiry import ctime_of, expiry_of
-from resoto_dagster.model.resource import Resource, Scope, node_id
+from resoto_dagster.model.resource import Resource, Scope, node_id, node_ids
 
 set_json_dumps(orjson.dumps)
 
@@ -97,10 +97,11 @@ def cursor_of(connection: Connection) -> Cursor[Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Merge:
-    """One merge: into which scope, for which run, and when."""
+    """One merge: into which scope, for which run, and when. `node` gives a resource's identity by its id."""
 
     cursor: Cursor[Any]
-    scope: Scope
+    kind: str
+    node: Callable[[str], uuid.UUID]
     scope_id: int
     run_id: str
     now: datetime
@@ -115,14 +116,15 @@ def merge_scope(
     """
     found = {resource.id: resource for resource in resources}
     with cursor_of(connection) as cursor:
-        merge = _Merge(cursor, scope, _lock(cursor, scope, run_id, now), run_id, now)
+        scope_id = _lock(cursor, scope, run_id, now)
+        merge = _Merge(cursor, scope.kind, node_ids(scope), scope_id, run_id, now)
         cursor.execute(
             "SELECT id, hash, atime FROM inventory.resources WHERE scope_id = %s",
             (merge.scope_id,),
             binary=True,
         )
         known = {id_: (hash_, atime) for id_, hash_, atime in cursor}
-        _remove(merge, [node_id(scope, id_) for id_ in known if id_ not in found])
+        _remove(merge, [merge.node(id_) for id_ in known if id_ not in found])
         removed = len(known.keys() - found.keys())
         hashes = {}
         changed: list[tuple[Resource, bytes, bytes]] = []
@@ -135,7 +137,7 @@ def merge_scope(
             if hashes[id_] != before:
                 changed.append((resource, json, hashes[id_]))
             elif resource.atime != atime:
-                touched.append((resource.atime, Jsonb(orjson.Fragment(json)), node_id(scope, id_)))
+                touched.append((resource.atime, Jsonb(orjson.Fragment(json)), merge.node(id_)))
         differing = _update(merge, changed)
         if touched:
             cursor.executemany(
@@ -191,6 +193,7 @@ def _mark_fresh(merge: _Merge, hashes: Mapping[str, bytes], result: MergeResult)
 def _add(merge: _Merge, resources: Sequence[Resource]) -> dict[str, bytes]:
     """Write new resources. Returns their hashes."""
     hashes: dict[str, bytes] = {}
+    nodes: list[uuid.UUID] = []
     if not resources:
         return hashes
     with merge.cursor.copy(f"COPY inventory.resources ({_COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
@@ -198,14 +201,11 @@ def _add(merge: _Merge, resources: Sequence[Resource]) -> dict[str, bytes]:
         for resource in resources:
             json, hash_ = _content(resource)
             hashes[resource.id] = hash_
-            node = node_id(merge.scope, resource.id)
-            identity = (node, merge.scope_id, merge.scope.kind, resource.id)
+            nodes.append(merge.node(resource.id))
+            identity = (nodes[-1], merge.scope_id, merge.kind, resource.id)
             copy.write_row((*identity, *_columns(resource, json), hash_, merge.now, merge.now))
-    declare_edges(
-        merge.cursor,
-        merge.scope_id,
-        ((node_id(merge.scope, resource.id), resource.edges) for resource in resources),
-    )
+    edges = ((node, resource.edges) for node, resource in zip(nodes, resources, strict=True))
+    declare_edges(merge.cursor, merge.scope_id, edges)
     return hashes
 
 
@@ -217,7 +217,7 @@ def _update(merge: _Merge, changed: Sequence[tuple[Resource, bytes, bytes]]) -> 
     if not changed:
         return 0
     cursor = merge.cursor
-    nodes = {resource.id: node_id(merge.scope, resource.id) for resource, _, _ in changed}
+    nodes = {resource.id: merge.node(resource.id) for resource, _, _ in changed}
     cursor.execute(
         "SELECT id, region, reported FROM inventory.resources WHERE node_id = ANY (%s)",
         (list(nodes.values()),),
@@ -256,6 +256,32 @@ def _remove(merge: _Merge, nodes: list[uuid.UUID]) -> None:
     cursor.execute("DELETE FROM inventory.resources WHERE node_id = ANY (%s)", (nodes,))
 
 
+def merge_resource(
+    connection: Connection, scope: Scope, resource: Resource, run_id: str, now: datetime
+) -> None:
+    """Take over one resource that was read again by itself; one that is not known stays unknown."""
+    with cursor_of(connection) as cursor:
+        cursor.execute(
+            """
+            SELECT scope_id, version FROM inventory.scopes s JOIN inventory.resources r USING (scope_id)
+            WHERE r.node_id = %s FOR UPDATE OF s
+            """,
+            (node_id(scope, resource.id),),
+        )
+        row = cursor.fetchone()
+        if row is None:
+            return
+        scope_id, version = row
+        json, hash_ = _content(resource)
+        merge = _Merge(cursor, scope.kind, node_ids(scope), scope_id, run_id, now)
+        if _update(merge, [(resource, json, hash_)]):
+            digest = hashlib.blake2b((version or b"") + hash_, digest_size=16).digest()
+            cursor.execute(
+                "UPDATE inventory.scopes SET version = %s, worded = false WHERE scope_id = %s",
+                (digest, scope_id),
+            )
+
+
 def forget_resource(connection: Connection, node: uuid.UUID, run_id: str, now: datetime) -> None:
     """Take one resource out of the inventory, because a read did not find it any more.
 
@@ -272,7 +298,8 @@ def forget_resource(connection: Connection, node: uuid.UUID, run_id: str, now: d
         row = cursor.fetchone()
         if row is None:
             return
-        _remove(_Merge(cursor, Scope(*row[1:]), row[0], run_id, now), [node])
+        scope = Scope(*row[1:])
+        _remove(_Merge(cursor, scope.kind, node_ids(scope), row[0], run_id, now), [node])
         cursor.execute("DELETE FROM inventory.marks WHERE node_id = %s AND mark = 'clean'", (node,))
         cursor.execute(
             "UPDATE inventory.scopes SET version = NULL, resources = resources - 1 WHERE scope_id = %s",

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from resoto_dagster.errors import ConfigError
-from resoto_dagster.inventory.search.compile import Statement, compile_aggregate
+from resoto_dagster.inventory.search.compile import compile_aggregate
 from resoto_dagster.inventory.search.parse import SearchError, parse_search
 from resoto_dagster.inventory.search.query import Aggregate, IsKind, Query
 
@@ -32,7 +32,7 @@ class MetricDefinition(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric that can be measured: a statement that gives a row a group, the groups' values first.
+    """A metric that can be measured: a search that gives a row a group, the groups' values first.
 
     `function` says how two values of the same labels become one. `kinds` are what its resources must be
     one of; None when any will do.
@@ -44,7 +44,7 @@ class Metric:
     labels: tuple[str, ...]
     function: Literal["sum", "min", "max", "count"]
     kinds: frozenset[str] | None
-    statement: Statement
+    query: Query
 
 
 def parse_definitions(text: str, file: str) -> tuple[Metric, ...]:
@@ -83,8 +83,8 @@ def _metric(name: str, definition: MetricDefinition) -> Metric:
     function = query.aggregate.functions[0].name
     if function == "avg":
         raise ValueError("averages can't be summed up over labels; export a sum and a count instead")
-    statement = compile_aggregate(query)
-    return Metric(name, definition.help, definition.type, labels, function, _kinds(query), statement)
+    compile_aggregate(query, kinds={})  # what can't be asked is told now
+    return Metric(name, definition.help, definition.type, labels, function, _kinds(query), query)
 
 
 def _labels(aggregate: Aggregate) -> tuple[str, ...]:

@@ -12,6 +12,9 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from resoto_dagster.inventory.search.compile import compile_aggregate
+from resoto_dagster.inventory.search.errors import SearchError
+from resoto_dagster.inventory.search.kinds import kinds_of
 from resoto_dagster.inventory.status import inventory_version
 from resoto_dagster.metrics.definitions import Metric, definitions_version, load_definitions
 
@@ -96,11 +99,12 @@ def _measure(
         return family
     try:
         with connection.begin_nested():
-            rows = connection.execute(text(metric.statement.sql), metric.statement.parameters).all()
-    except DBAPIError as error:
-        if error.connection_invalidated:
+            statement = compile_aggregate(metric.query, kinds_of(connection, metric.query))
+            rows = connection.execute(text(statement.sql), statement.parameters).all()
+    except (DBAPIError, SearchError) as error:
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
             raise
-        cause = str(error.orig).partition("\n")[0]
+        cause = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
         _log.warning("metric %s keeps its last values, its query failed: %s", metric.name, cause)
         return replace(family, samples=last_good, error=cause)
     return replace(family, samples=_samples(metric, rows))

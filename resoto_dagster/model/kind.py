@@ -2,8 +2,21 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from resoto_dagster.model.base_kinds import PHANTOM, with_all_bases
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What resources of a kind have to do with those of another one.
+
+    `goes`: whether they must be deleted before those, or after them.
+    """
+
+    kind: str
+    role: Literal["belongs to", "uses"]
+    goes: Literal["before", "after"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +44,11 @@ class Kind:
     @property
     def parents(self) -> tuple[str, ...]:
         """The kinds its resources belong to."""
+        return ()
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """The kinds that its resources themselves say they have to do with."""
         return ()
 
     @property

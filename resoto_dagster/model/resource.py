@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -96,7 +96,24 @@ class StoredResource:
         return f"{self.scope}/{self.id}"
 
 
+def node_ids(scope: Scope) -> Callable[[str], uuid.UUID]:
+    """A function that gives a resource of a scope, by its id, its identity in the graph.
+
+    That is the same for ever, whatever else about the resource changes. Half of it follows from the scope
+    alone, so that what is written together lies together in an index.
+    """
+    place = "\x1f".join((scope.provider, scope.account, scope.region, scope.kind))
+    of_place = hashlib.sha256(place.encode())
+    half = of_place.digest()[:8]
+
+    def identity(resource_id: str) -> uuid.UUID:
+        whole = of_place.copy()
+        whole.update(f"\x1f{resource_id}".encode())
+        return uuid.UUID(bytes=half + whole.digest()[:8])
+
+    return identity
+
+
 def node_id(scope: Scope, resource_id: str) -> uuid.UUID:
-    """The identity of a resource in the graph: the same for ever, whatever else about it changes."""
-    identity = "\x1f".join((scope.provider, scope.account, scope.region, scope.kind, resource_id))
-    return uuid.UUID(bytes=hashlib.blake2b(identity.encode(), digest_size=16).digest())
+    """The identity of one resource in the graph."""
+    return node_ids(scope)(resource_id)

@@ -106,6 +106,13 @@ class Provider(Protocol):
     def kinds(self) -> Mapping[str, Kind]:
         """Its kinds by name."""
 
+    @property
+    def version(self) -> str:
+        """Of all that is declared of its kinds: another one whenever that may be different."""
+
+    def property_types(self, kinds: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        """What resources of the kinds may report: the type of each property in words (`list of text`)."""
+
     def open(self, settings: Any) -> ProviderSession:
         """Open a session with validated settings. Makes no call yet."""
 

@@ -34,6 +34,7 @@ from resoto_dagster.model.kind import Kind
 from resoto_dagster.providers.base import provider_session
 from resoto_dagster.workflow.graphs import Materialized, graph_name, post_gate, pre_gate
 from resoto_dagster.workflow.project import Project, failure, root_run_id
+from resoto_dagster.workflow.tables import TABLES
 
 INVENTORY = AssetKey("inventory")
 SHOWN = 50
@@ -100,7 +101,8 @@ def collect_op(project: Project, provider: str) -> OpDefinition:
         everything = len(selected) == len(order)
         sink = InventorySink(engine, provider, root_run_id(context.run))
         with engine.begin() as connection:
-            register_kinds(connection, provider, project.providers[provider].kinds.values())
+            known = project.providers[provider]
+            register_kinds(connection, provider, known.kinds, order, known.version, known.property_types)
         own = project.settings.providers[provider].own
         with provider_session(project.providers[provider], own) as session:
             session.collect(selected, sink)
@@ -119,7 +121,9 @@ def collect_op(project: Project, provider: str) -> OpDefinition:
         description=f"Reads all configured accounts of {provider}.",
         ins={"after": In(Nothing)},
         out={
-            name: Out(Nothing, is_required=False, description=_description(name, kinds))
+            name: Out(
+                Nothing, is_required=False, io_manager_key=TABLES, description=_description(name, kinds)
+            )
             for name in (*order, ROLL_UP)
         },
     )

@@ -1,4 +1,7 @@
-"""Deleting old runs of Dagster: it keeps every run and event for ever otherwise, 2 kB an event."""
+"""How long the past is kept: Dagster's runs, and what changed in the inventory.
+
+Dagster keeps every run and event for ever otherwise, 2 kB an event.
+"""
 
 from datetime import UTC, datetime
 
@@ -14,7 +17,9 @@ from dagster import (
     op,
 )
 
-from resoto_dagster.workflow.project import Project
+from resoto_dagster.errors import ResotoError
+from resoto_dagster.inventory.snapshots import forget_history
+from resoto_dagster.workflow.project import Project, failure
 
 _ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
@@ -35,24 +40,36 @@ def delete_old_runs(instance: DagsterInstance, before: datetime) -> int:
 
 
 def purge_job(project: Project) -> JobDefinition:
-    """The job that deletes old runs."""
+    """The job that deletes old runs and forgets old history."""
 
     @op(description="Deletes Dagster's runs that are older than keep_runs, but those that assets show.")
     def delete_runs(context: OpExecutionContext) -> None:
         before = datetime.now(UTC) - project.settings.keep_runs
         context.log.info("%s runs deleted", delete_old_runs(context.instance, before))
 
-    @job(description="Deletes Dagster's own records of old runs; the inventory is not touched.")
-    def purge_old_runs() -> None:
-        delete_runs()
+    @op(description="Forgets what changed longer ago than keep_history, but what snapshots hold.")
+    def delete_history(context: OpExecutionContext) -> None:
+        before = datetime.now(UTC) - project.settings.keep_history
+        try:
+            engine = project.engine()
+        except ResotoError as error:
+            raise failure(error) from None
+        with engine.begin() as connection:
+            forgotten = forget_history(connection, before)
+        context.log.info("%s past versions and edges forgotten", forgotten)
 
-    return purge_old_runs
+    @job(description="Deletes records of old runs and old history; what is there now is not touched.")
+    def purge() -> None:
+        delete_runs()
+        delete_history()
+
+    return purge
 
 
 def purge_schedule(purge: JobDefinition) -> ScheduleDefinition:
     """Runs the purge once a day, away from the full hour."""
     return ScheduleDefinition(
-        name="purge_old_runs_schedule",
+        name="purge_schedule",
         job=purge,
         cron_schedule="30 3 * * *",
         default_status=DefaultScheduleStatus.RUNNING,

@@ -18,7 +18,7 @@ def test_the_last_metrics_are_shown(estate: Estate) -> None:
     assert shown[0][:2] == ["metric", "labels"]
     labels = "account=production, cloud=sim, region=r2, status=, type="
     assert ["resoto_volumes_total", labels, "2"] in [row[:3] for row in shown]
-    assert shown[-1][0].startswith("4 metrics with values, 38 without any resource, generated ")
+    assert shown[-1][0].startswith("4 metrics with values, 40 without any resource, generated ")
 
 
 def test_json_is_the_snapshot(estate: Estate) -> None:

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -27,7 +28,7 @@ def test_json_is_an_object_a_line(estate: Estate) -> None:
     lines = resoto(
         "search", 'is(volume) and /ancestors.region.reported.id = "r2"', "--json"
     ).stdout.splitlines()
-    first, second = map(json.loads, lines)
+    second, first = map(json.loads, lines)
     assert (first["id"], second["name"]) == ("v1", "données")
     assert first["node_id"] == str(node("v1", region="r2"))
     assert set(first) == {
@@ -78,3 +79,44 @@ def test_a_pipe_says_how_it_is_shown(estate: Estate) -> None:
     assert resoto("search", "all | count").stdout == f"total matched: {total}\ntotal unmatched: 0\n"
     (row,) = map(json.loads, resoto("search", "all | count", "--json").stdout.splitlines())
     assert row == {"count": total}
+
+
+def test_what_a_search_finds_is_marked(estate: Estate) -> None:
+    query = 'is(volume) and /ancestors.region.reported.id = "r2" | protect "not ours" | list id, /metadata'
+    first, second, done = resoto("search", query).stdout.splitlines()
+    assert first == "id=v2, protected=true"
+    assert second == "id=v1, protected=true"
+    assert done == '| protect "not ours": 2 resources by tester'
+    assert "needs a reason" in resoto("search", "all | clean", code=2).stderr
+    assert "nothing can be done to that" in resoto("search", 'all | clean "x"', "--at", "-1d", code=2).stderr
+
+
+def test_tags_need_a_provider_that_is_configured(estate: Estate) -> None:
+    done = resoto("search", 'id(v2) | tag update owner "bob"', code=1)
+    assert done.stderr == "resoto: sim_volume v2: the provider sim is not configured in resoto.yaml\n"
+    assert '| tag update "owner" "bob": 0 resources by tester' in done.stdout
+
+
+def test_what_is_printed_can_be_written_to_a_file(estate: Estate, folder: Path) -> None:
+    query = "is(volume) sort id | list --csv kind, id | write out.csv"
+    assert resoto("search", query).stdout == "4 lines written to out.csv\n"
+    assert Path("out.csv").read_text() == "kind,id\nsim_volume,v1\nsim_volume,v2\nsim_volume,vol\n"
+    assert resoto("search", "all | count kind | write counts.txt").stdout.endswith("written to counts.txt\n")
+    assert "sim_volume: 3" in Path("counts.txt").read_text()
+    told = resoto("search", 'all | write "no/such/folder"', code=2).stderr
+    assert told == "resoto: no/such/folder can't be written: No such file or directory\n"
+
+
+def test_changes_are_told(estate: Estate, engine: Engine) -> None:
+    collect(engine, {scope(region="r2"): [resource("v1", region="r2", name="renamed")]})
+    lines = resoto("search", "/ancestors.region.reported.id = r2 and is(volume) | history").stdout
+    assert "name: v1 → renamed" in lines
+    assert lines.splitlines()[-1] == "4 changes"
+    (row,) = map(json.loads, resoto("search", "all | history --change deleted", "--json").stdout.splitlines())
+    assert (row["change"], row["id"], row["before"]) == ("node_deleted", "v2", None)
+
+
+def test_a_search_is_explained(estate: Estate) -> None:
+    told = resoto("search", "is(volume) and age > 3d | count", "--explain").stdout
+    assert told.startswith("SELECT count(*)")
+    assert "Aggregate" in told

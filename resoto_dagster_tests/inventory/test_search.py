@@ -325,18 +325,18 @@ def test_the_columns_of_an_aggregation_bear_the_names_given_or_their_own(invento
     (row,) = inventory.rows(
         "aggregate(kind, tags.owner, tags.stage as s: sum(1), max(volume_size) as m): id(v1)"
     )
-    assert row == {"kind": "sim_volume", "owner": "ann", "s": "prod", "sum": 1, "m": 8}
+    assert row == {"kind": "sim_volume", "owner": "ann", "s": "prod", "sum_of_1": 1, "m": 8}
 
 
-SCALARS = "[, a number, a quoted text, a value, false, null, true"
-VALUES = f"{SCALARS}, {{"
+IDS = "[, a number, a quoted text, a value"
+VALUES = f"{IDS}, false, null, true, {{"
 FUNCTIONS = "all, has_key(...), id(...), in_subnet(...), is(kind), not"
 TERMS = f"(, /, a property, a quoted text, {FUNCTIONS}"
 SEARCHES = TERMS.replace("all,", "aggregate(...), all,")
 COMPARED = "., [0] or [*], a comparison (= != < <= > >= ~ !~), any, all or none, in, not in"
-AFTER = "a way through the graph (--> <-- -[0:3]->), and, limit, or, reversed, sort, the end, with(...), |"
+AFTER = "a way through the graph (--> <-- -[0:3]->), and, limit, or, reversed, sort, the end, with(...), {, |"
 DURATION = "expected e.g. 30d, 2h30m or '7 days 4 hours' (m is minutes, M is months)"
-MOMENT = "expected e.g. 2026-01-31T12:00:00Z"
+MOMENT = "expected e.g. 2026-01-31T12:00:00Z, or -30d for 30 days ago"
 
 
 def at(line: int, column: int, problem: str, shown: str) -> str:
@@ -350,13 +350,13 @@ def unexpected(column: int, expected: str, shown: str, line: int = 1) -> str:
 WRONG = {
     "": unexpected(1, SEARCHES, ""),
     "\n": unexpected(1, SEARCHES, "", line=2),
-    "is(": unexpected(4, "[, a name", "is("),
-    "is()": unexpected(4, "[, a name", "is()"),
-    "is([])": unexpected(5, "a name", "is([])"),
+    "is(": unexpected(4, "[, a name, a quoted text", "is("),
+    "is()": unexpected(4, "[, a name, a quoted text", "is()"),
+    "is([])": unexpected(5, "a name, a quoted text", "is([])"),
     "is(volume": unexpected(10, "), a comma", "is(volume"),
     "is(a b)": unexpected(6, "), a comma", "is(a b)"),
-    "id()": unexpected(4, SCALARS, "id()"),
-    "id([])": unexpected(5, SCALARS.removeprefix("[, "), "id([])"),
+    "id()": unexpected(4, IDS, "id()"),
+    "id([])": unexpected(5, IDS.removeprefix("[, "), "id([])"),
     "name": unexpected(5, COMPARED, "name"),
     "name =": unexpected(7, VALUES, "name ="),
     "name = 'open": unexpected(8, VALUES, "name = 'open"),
@@ -366,10 +366,12 @@ WRONG = {
     "all and\n  name ! 5 and\nall": unexpected(8, COMPARED, "  name ! 5 and", line=2),
     "a..b = 1": unexpected(3, "a property, {", "a..b = 1"),
     "x in [1, 2": unexpected(11, "], a comma", "x in [1, 2"),
-    "aggregate(: all": unexpected(11, "/, a property, sum, min, max, avg or count", "aggregate(: all"),
+    "aggregate(: all": unexpected(
+        11, "/, a property, a quoted text, sum, min, max, avg or count", "aggregate(: all"
+    ),
     "aggregate(sum(1)) all": unexpected(19, ":", "aggregate(sum(1)) all"),
     "aggregate(sum()): all": "sum() needs something to aggregate, e.g. sum(1)",
-    "aggregate(sum(a), sum(b)): all": "'sum' would stand twice in the result; name one of them with as",
+    "aggregate(sum(a), sum(a)): all": "'sum_of_a' would stand twice in the result; name one of them with as",
     "aggregate(kind, kind: count()): all": "'kind' would stand twice in the result; name one of them with as",
     "aggregate(age: count()): all": "age is another for every resource; it can't be grouped by",
     "aggregate(max(name)): all": "max(name): only numbers can be aggregated, and name is none",
@@ -380,9 +382,11 @@ WRONG = {
         1, 17, "a search can't hold the character U+D800", 'all and name = "\ufffd"'
     ),
     f"volume_size = {'9' * 101}": f"a number has 100 characters at most: {'9' * 20}…",
-    "is(volum)": "unknown kind volum; did you mean volume?",
-    "is([volume, sim_instanse])": "unknown kind sim_instanse; did you mean sim_instance?",
-    "is(zzz)": "unknown kind zzz; no provider collected so far has it",
+    "is(volum)": at(1, 4, "unknown kind volum; did you mean volume?", "is(volum)"),
+    "is([volume, sim_instanse])": at(
+        1, 13, "unknown kind sim_instanse; did you mean sim_instance?", "is([volume, sim_instanse])"
+    ),
+    "is(zzz)": at(1, 4, "unknown kind zzz; no provider collected so far has it", "is(zzz)"),
     "age > 5": "age compares (= != < <= > >=) with a duration, e.g. 30d, not 5",
     "age ~ 5d": "age compares (= != < <= > >=) with a duration, e.g. 30d, not '5d'",
     "age > true": "age compares (= != < <= > >=) with a duration, e.g. 30d, not true",
@@ -393,6 +397,7 @@ WRONG = {
     "age > 300000y": f"age: duration '300000y' is longer than 1000 years; {DURATION}",
     "age > null": "age: null compares with = and != only",
     "ctime > 5d": f"ctime: '5d' is no timestamp; {MOMENT}",
+    "ctime > -5x": f"ctime: duration '5x' has the unknown unit 'x'; {DURATION}",
     "/metadata.expires < soon": f"/metadata.expires: 'soon' is no timestamp; {MOMENT}",
     "/metadata.expires < null": "/metadata.expires: null compares with = and != only",
     "name < null": "name: null compares with = and != only",
@@ -435,7 +440,7 @@ def test_an_aggregation_has_nothing_to_mark(inventory: Inventory) -> None:
 
 
 def test_a_table_has_a_column_a_property_and_keeps_nested_values(inventory: Inventory) -> None:
-    found = inventory.search("is(volume)").set_index("id")
+    found = inventory.search("is(volume) sort id").set_index("id")
     assert list(found.index) == ["v1", "v2", "v3", "v4", "v5"]
     assert found.loc["v1", "tags"] == {"owner": "ann", "cost center": "42", "stage": "prod"}
     assert found.loc["v1", "nested"] == {"a": {"b": 1}, "list": [{"x": 1}, {"x": 2}]}
@@ -447,8 +452,19 @@ def test_a_table_has_a_column_a_property_and_keeps_nested_values(inventory: Inve
     assert isinstance(found.loc["v1", "node_id"], uuid.UUID)
 
 
+def test_a_column_of_a_list_may_be_named_like_a_nodes(inventory: Inventory) -> None:
+    found = inventory.search("id(v1) | list volume_size as reported, /reported.nested.a as node_id")
+    assert found.to_dict("records") == [{"reported": 8, "node_id": {"b": 1}}]
+
+
 def test_a_table_of_nothing_is_empty(inventory: Inventory) -> None:
-    assert inventory.search("id(nothing)").empty
+    """It has the columns that every answer has, so that what works on the table works on this one too."""
+    nothing = inventory.search("id(nothing)")
+    assert nothing.empty
+    assert {"id", "account_name", "ctime"} <= set(nothing)
+    assert list(inventory.search("id(nothing) | list name, tags.owner as who")) == ["name", "who"]
+    assert list(inventory.search("aggregate(kind: count() as n): id(nothing)")) == ["kind", "n"]
+    assert "above" in inventory.search("id(nothing) {above: <--}")
 
 
 def test_rows_are_streamed(engine: Engine) -> None:
@@ -479,7 +495,7 @@ paths = st.sampled_from(
 def compiled(path: tuple[str, ...], comparison: str, value: object) -> str:
     rooted = path[0] == "ancestors"
     query = Query((Predicate(Path(path, rooted), comparison, value),))  # type: ignore[arg-type]
-    return compile_nodes(query, "r.id").sql
+    return compile_nodes(query, {}, "r.id").sql
 
 
 @given(paths, st.sampled_from(["=", "!=", "<", "<=", ">", ">=", "~", "!~"]), values, values)
@@ -498,7 +514,7 @@ def test_neither_is_a_property_or_a_kind(one: str, other: str) -> None:
         lambda name: Query((Predicate(Path(("tags", name)), "=", "x"),)),
         lambda name: Query((IsKind((name,)),)),
     ):
-        assert compile_nodes(make(one), "r.id").sql == compile_nodes(make(other), "r.id").sql
+        assert compile_nodes(make(one), {}, "r.id").sql == compile_nodes(make(other), {}, "r.id").sql
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -563,9 +579,9 @@ def test_any_text_is_a_search_or_refused(text: str) -> None:
     try:
         query = parse_search(text)
         if query.aggregate is None:
-            compile_nodes(query, "r.id")
+            compile_nodes(query, {}, "r.id")
         else:
-            compile_aggregate(query)
+            compile_aggregate(query, {})
     except SearchError as error:
         problem = str(error)
     assert problem is None or problem.split("\n")[0]
@@ -582,7 +598,7 @@ def test_numbers_keep_every_digit(whole: int, fraction: int) -> None:
 
 def test_times_without_a_zone_are_utc() -> None:
     (term,) = parse_search("ctime < 2026-01-01").terms
-    (moment,) = compile_nodes(Query((term,)), "r.id").parameters.values()
+    (moment,) = compile_nodes(Query((term,)), {}, "r.id").parameters.values()
     assert moment == datetime(2026, 1, 1, tzinfo=UTC)
 
 

@@ -12,15 +12,18 @@ from resoto_dagster.inventory.search.compile import compile_nodes
 from resoto_dagster.inventory.search.parse import parse_search
 from resoto_dagster.model.kind import Kind
 from resoto_dagster.model.resource import Edge, EdgeType
-from resoto_dagster_tests.estate import collect, resource, scope, table
+from resoto_dagster_tests.estate import collect, no_properties, resource, scope, table
 
-MORE_KINDS = (
-    Kind(name="sim_balancer", description="A load balancer.", bases=("load_balancer",)),
-    Kind(name="sim_targets", description="A target group.", bases=()),
-    Kind(name="sim_type", description="An instance type.", bases=("instance_type",)),
-    Kind(name="sim_profile", description="An instance profile.", bases=("instance_profile",)),
-    Kind(name="sim_peering", description="A peering.", bases=("peering_connection",)),
-)
+MORE_KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind(name="sim_balancer", description="A load balancer.", bases=("load_balancer",)),
+        Kind(name="sim_targets", description="A target group.", bases=()),
+        Kind(name="sim_type", description="An instance type.", bases=("instance_type",)),
+        Kind(name="sim_profile", description="An instance profile.", bases=("instance_profile",)),
+        Kind(name="sim_peering", description="A peering.", bases=("peering_connection",)),
+    )
+}
 IDS = "a1 c1 c2 c3 i1 i2 i3 lb1 lb2 lb3 n1 p1 r1 r2 t1 t2 tg1 tg2 v1 v2 v3 v4"
 
 
@@ -41,7 +44,7 @@ def seed(engine: Engine) -> None:
     i1 > tg1 > lb1; tg2 > lb2; lb3; c1 > c2 > c3 > c1; n1 waits for i1 and i2, v1 for i1.
     """
     with engine.begin() as connection:
-        register_kinds(connection, "sim", MORE_KINDS)
+        register_kinds(connection, "sim", MORE_KINDS, list(MORE_KINDS), "1", no_properties)
 
     def made(id_: str, kind: str, *edges: Edge, **properties: Any) -> Any:
         return resource(id_, kind, edges=edges, properties=properties)
@@ -293,7 +296,7 @@ def test_a_search_from_one_node_asks_the_indexes_of_the_edges(engine: Engine, se
             ],
         },
     )
-    statement = compile_nodes(parse_search(search), "r.id")
+    statement = compile_nodes(parse_search(search), {}, "r.id")
     with engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.execute(
@@ -313,7 +316,7 @@ def test_a_search_from_one_node_asks_the_indexes_of_the_edges(engine: Engine, se
 
 def test_a_search_for_words_asks_their_index(engine: Engine) -> None:
     collect(engine, {scope(): [resource(f"v{i}", name=f"disk number {i}") for i in range(3000)]})
-    statement = compile_nodes(parse_search('"number 1234"'), "r.id")
+    statement = compile_nodes(parse_search('"number 1234"'), {}, "r.id")
     with engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.execute(

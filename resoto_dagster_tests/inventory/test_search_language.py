@@ -255,6 +255,18 @@ FOUND = {
     "ends > @NOW@": "i1",
     "ends > @TODAY@": "i1",
     "ends < 2021-01-01": "n1",
+    "ctime < -30d and is(instance)": "i1 i2",
+    "ctime > -2d and is(instance)": "i3",
+    "ctime < +1d and is(account)": "a1",
+    "/metadata.expires > -1d": "",
+    "ends < -1d": "n1",
+    "ends > +10y": "i1",
+    "ends < -1x": "",
+    # regular expressions take upper and lower case for the same, and quotes may stand around kinds
+    "name ~ SUN": "i1 i2 n1",
+    'is(instance) and name !~ "^Sun"': "i3",
+    "instance_type =~ M5A": "i2",
+    'is("volume") and volume_size = 20': "v3",
     # words of the language as properties
     "`all` = true": "i3",
     "is(instance) and `sort` = 1": "i3",
@@ -321,13 +333,26 @@ SUMMED: dict[str, list[tuple[object, ...]]] = {
     "aggregate(/ancestors.account.reported.tags.cost as cost: count() as n): is(instance)": [("42", 3)],
     "aggregate(sum(test[*]) as total): is(network)": [(15,)],
     "aggregate(count(/metadata.protected) as n): all": [(1,)],
+    # of an array that is grouped by every element counts
+    "aggregate(rules[*].from_port as port: count() as n): is(network)": [("22", 2), ("443", 1), ("80", 1)],
+    "aggregate(rules[*].ip_protocol as p: sum(rules[*].to_port) as ports): id(f1)": [("tcp", 102)],
+    "aggregate(rules[*].from_port as port, rules[*].ip_ranges[*].cidr_ip as cidr: count() as n): id(f1)": [
+        ("22", "3.3.175.2/32", 1),
+        ("22", "4.4.0.0/16", 1),
+        ("80", "0.0.0.0/0", 1),
+    ],
+    'aggregate("{tags.owner}: {instance_type}" as what: count() as n): is(instance)': [
+        (": ", 1),
+        ("ann: m5.large", 1),
+        ("bob: m5a.large", 1),
+    ],
     "is(volume) | count": [(5,)],
     "all | count kind": [("sim_account", 1), ("sim_instance", 3), ("sim_network", 3), ("sim_volume", 5)],
     "is(volume) | count volume_size": [("10", 2), ("20", 1), (None, 2)],
     "is(instance) | list id, instance_cores as cores, tags.owner": [
+        ("i3", 8, None),
         ("i1", 4, "ann"),
         ("i2", 2, "bob"),
-        ("i3", 8, None),
     ],
 }
 
@@ -343,9 +368,9 @@ SHOWN = {
     "is(volume) | count volume_size": ["20: 1", "10: 2", "total matched: 3", "total unmatched: 2"],
     "is(volume) | count": ["total matched: 5", "total unmatched: 0"],
     "is(instance) | list kind as a, name as b, does_not_exist": [
+        "a=sim_instance, b=moon",
         "a=sim_instance, b=sunrise",
         "a=sim_instance, b=sunset",
-        "a=sim_instance, b=moon",
     ],
     "id(b1) | list kind, id, /ancestors.account.reported.name as account, age": [
         "kind=sim_volume, id=b1, account=engineering, age=10d"
@@ -396,10 +421,10 @@ WRONG = {
     "all -delete[1:1]default->": "-delete[1:1]default->: name the types of edges once",
     "all --": "line 1, column 5: expected a way through the graph (--> <-- -[0:3]->)",
     "all <-[a]-": "<-[a]- is no way through the graph; expected e.g. -->, <--, -[0:3]->, -delete->",
-    "is(account) and (is(volum) or is(region))": "unknown kind volum; did you mean volume?",
-    "is(account) with(any, --> is(volum))": "unknown kind volum; did you mean volume?",
-    "/ancestors.acount.reported.x = 1": "unknown kind acount; did you mean account?",
-    "is(volume) <-- is(instanse)": "unknown kind instanse; did you mean instance?",
+    "is(account) and (is(volum) or is(region))": "line 1, column 21: unknown kind volum; did you mean",
+    "is(account) with(any, --> is(volum))": "line 1, column 30: unknown kind volum; did you mean volume?",
+    "/ancestors.acount.reported.x = 1": "line 1, column 12: unknown kind acount; did you mean account?",
+    "is(volume) <-- is(instanse)": "line 1, column 19: unknown kind instanse; did you mean instance?",
     "a[*].{is(volume)}": "is(volume) can't stand in {…}: that holds conditions on one value of a node",
     "a[*].{not (b = 1 or 'x')}": '"x" can\'t stand in {…}: that holds conditions on one value of a node',
     "a[*].{/metadata.protected = true}": "/metadata.protected can't stand in {…}: paths start at the value",
@@ -411,7 +436,7 @@ WRONG = {
     "conf > {}": "conf > …: an object compares with = and != only",
     "all | list | head 3": "nothing can follow | list",
     "all | count | successors": "after a sum or a list there are no resources any more to go on with",
-    "aggregate(count()): all | count": "a sum can only be followed by | head or | tail",
+    "aggregate(count()): all | count": "a sum can only be followed by | head, | tail or | write",
     "aggregate(count()): all | successors": "after a sum or a list there are no resources any more",
     "all | lst": "line 1, column 7: expected aggregate, ancestors, descendants, predecessors, successors",
     'all | format "{a b}"': "line 1, column 3: expected ., [0] or [*], the end",

@@ -1,8 +1,12 @@
 """Any query can be written as a text that reads as the same query; no value of it is part of the SQL."""
 
+import dataclasses
+from dataclasses import replace
+from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +14,8 @@ from resoto_dagster.inventory.search.compile import compile_nodes
 from resoto_dagster.inventory.search.parse import parse_search
 from resoto_dagster.inventory.search.query import (
     Aggregate,
+    ById,
+    Column,
     Context,
     Count,
     Dump,
@@ -21,11 +27,14 @@ from resoto_dagster.inventory.search.query import (
     Group,
     HasKey,
     Head,
+    History,
     Hop,
     InSubnet,
     IsKind,
     Limit,
     List,
+    MarkAs,
+    Merge,
     Navigation,
     Not,
     Object,
@@ -33,9 +42,14 @@ from resoto_dagster.inventory.search.query import (
     Path,
     Predicate,
     Query,
+    SetValues,
     Sort,
+    TagDelete,
+    TagUpdate,
     Tail,
+    Template,
     With,
+    Write,
     combine,
 )
 
@@ -108,7 +122,8 @@ inside = st.recursive(
 conditions = st.recursive(
     st.one_of(
         leaves(paths),
-        st.builds(IsKind, st.lists(names, min_size=1, max_size=3).map(tuple)),
+        st.builds(IsKind, st.lists(st.one_of(names, texts), min_size=1, max_size=3).map(tuple)),
+        st.builds(ById, st.lists(texts, min_size=1, max_size=2).map(tuple)),
         st.builds(FullText, texts),
         st.builds(Context, paths, inside),
     ),
@@ -144,20 +159,43 @@ havings = st.recursive(
 )
 
 
-def to_fields(condition: Any, having: Any, sort: Any, limit: Any, reverse: bool) -> tuple[Any, ...]:
-    terms = condition.conditions if getattr(condition, "word", "") == "and" else (condition,)
-    return terms, having, tuple(sort), limit, reverse
+def all_of(condition: Any) -> tuple[Any, ...]:
+    return condition.conditions if getattr(condition, "word", "") == "and" else (condition,)
 
 
-fields = st.builds(
-    to_fields,
-    conditions,
-    st.one_of(st.none(), havings),
-    st.lists(st.builds(Sort, paths, st.booleans()), max_size=2),
-    st.one_of(st.none(), st.builds(Limit, st.integers(0, 99), st.integers(0, 9))),
-    st.booleans(),
+MERGED = {("account",): False, ("near", "ones"): True, ("near", "first"): False}
+
+
+@st.composite
+def parts(draw: st.DrawFn, merging: bool = True) -> Part:
+    part = Part(
+        all_of(draw(conditions)),
+        draw(st.one_of(st.none(), havings)),
+        tuple(draw(st.lists(st.builds(Sort, paths, st.booleans()), max_size=2))),
+        draw(st.one_of(st.none(), st.builds(Limit, st.integers(0, 99), st.integers(0, 9)))),
+        draw(st.booleans()),
+    )
+    if not merging or draw(st.booleans()):
+        return part
+    chosen = draw(st.lists(st.sampled_from(list(MERGED)), unique=True, min_size=1))
+    merges = [Merge(name, MERGED[name], draw(ways(Part((Everything(),)), least=1))) for name in chosen]
+    merged = draw(st.one_of(st.just(()), conditions.map(all_of)))
+    return replace(part, merges=tuple(merges), merged=merged)
+
+
+@st.composite
+def ways(draw: st.DrawFn, start: Part, least: int) -> Part:
+    part = start
+    for _ in range(draw(st.integers(least, 2))):
+        part = replace(draw(parts(merging=False)), hop=Hop(part, draw(navigations)))
+    return part
+
+
+templates = st.builds(
+    Template, st.sampled_from([("a ", Path(("name",)), "!"), (Path(("a", "b")),), ("no place",)])
 )
-groups = st.builds(Group, paths, names)
+groups = st.builds(Group, st.one_of(paths, templates), names)
+columns = st.builds(Column, paths, names)
 functions = st.builds(
     Function,
     st.sampled_from(["sum", "min", "max", "avg", "count"]),
@@ -168,13 +206,30 @@ functions = st.builds(
 aggregates = st.builds(
     Aggregate, st.lists(groups, max_size=2).map(tuple), st.lists(functions, min_size=1, max_size=2).map(tuple)
 )
+moments = st.datetimes(timezones=st.just(UTC))
 showing = st.one_of(
     st.builds(Count, st.one_of(st.none(), paths)),
     st.builds(
-        List, st.lists(groups, max_size=2).map(tuple), st.sampled_from(["text", "csv", "markdown", "json"])
+        List, st.lists(columns, max_size=2).map(tuple), st.sampled_from(["text", "csv", "markdown", "json"])
     ),
     st.just(Dump()),
-    st.just(Format(("a ", Path(("name",)), "!"))),
+    st.builds(Format, templates),
+    st.builds(
+        History,
+        st.one_of(st.none(), moments),
+        st.one_of(st.none(), moments),
+        st.one_of(st.none(), st.sampled_from(["node_created", "node_updated", "node_deleted"])),
+    ),
+)
+actions = st.one_of(
+    st.builds(MarkAs, st.sampled_from(["clean", "protect"]), st.one_of(st.none(), texts.filter(bool))),
+    st.builds(
+        SetValues,
+        st.sampled_from(["desired", "metadata"]),
+        st.lists(st.tuples(names, values), min_size=1, max_size=2).map(tuple),
+    ),
+    st.builds(TagUpdate, texts, texts),
+    st.builds(TagDelete, texts),
 )
 choosing = st.lists(
     st.one_of(st.builds(Head, st.integers(0, 9)), st.builds(Tail, st.integers(0, 9))), max_size=2
@@ -183,15 +238,17 @@ choosing = st.lists(
 
 @st.composite
 def queries(draw: st.DrawFn) -> Query:
-    earlier = draw(st.lists(st.tuples(fields, navigations), max_size=2))
-    hop = None
-    for part, navigation in earlier:
-        hop = Hop(Part(*part, hop), navigation)
-    aggregate = draw(st.one_of(st.none(), aggregates))
-    pipes = tuple(draw(choosing))
-    if aggregate is None and draw(st.booleans()):
-        pipes += (draw(showing),)
-    return Query(*draw(fields), hop, aggregate, pipes)
+    part = draw(ways(draw(parts()), least=0))
+    fields = {field.name: getattr(part, field.name) for field in dataclasses.fields(Part)}
+    if draw(st.booleans()):
+        pipes = tuple(draw(choosing)) + draw(st.sampled_from([(), (Write("out.txt"),)]))
+        return Query(**fields, aggregate=draw(aggregates), pipes=pipes)
+    done = tuple(draw(st.lists(actions, max_size=2)))
+    shown = draw(st.one_of(st.none(), showing))
+    if isinstance(shown, History):
+        return Query(**fields, pipes=(shown,))
+    pipes = tuple(draw(choosing)) + (() if shown is None else (shown,))
+    return Query(**fields, pipes=pipes, actions=done)
 
 
 @settings(deadline=None, max_examples=300)
@@ -212,11 +269,17 @@ def test_no_value_is_part_of_the_sql(term: Predicate) -> None:
     )
     if marked is not None and term.comparison not in ("in", "not in"):
         sql = compile_nodes(
-            Query((Predicate(term.path, term.comparison, marked, term.modifier),)), "r.id"
+            Query((Predicate(term.path, term.comparison, marked, term.modifier),)), {}, "r.id"
         ).sql
         assert str(marked) not in sql
 
 
 def test_a_minus_before_a_negative_number_is_no_arrow() -> None:
     query = parse_search("aggregate(sum(A - -0.001) as A): all")
+    assert parse_search(str(query)) == query
+
+
+@pytest.mark.parametrize("search", ['is("vo,ume")', "is(['a b', volume])", 'all | clean ""'])
+def test_what_the_fuzz_has_found_is_read_back(search: str) -> None:
+    query = parse_search(search)
     assert parse_search(str(query)) == query

@@ -53,6 +53,11 @@ class SimProvider:
     name: str = "sim"
     settings_model: type[BaseModel] = NoSettings
     kinds: Mapping[str, Any] = field(default_factory=lambda: KINDS)
+    version: str = "1"
+
+    def property_types(self, kinds: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        known = {"sim_volume": {"volume_size": "number", "volume_status": "text", "parts": "list of object"}}
+        return {kind: known.get(kind, {}) for kind in kinds}
 
     def open(self, settings: Any) -> SimCloud:
         return self.cloud

@@ -23,5 +23,5 @@ def test_old_runs_go_but_those_that_assets_show_and_those_that_still_run(instanc
 def test_the_purge_is_a_job_of_its_own_on_a_schedule(instance: DagsterInstance) -> None:
     arrange(keep_runs=timedelta(days=7))
     repository = definitions().get_repository_def()
-    assert repository.get_schedule_def("purge_old_runs_schedule").default_status.value == "RUNNING"
-    assert repository.get_job("purge_old_runs").execute_in_process(instance=instance).success
+    assert repository.get_schedule_def("purge_schedule").default_status.value == "RUNNING"
+    assert repository.get_job("purge").execute_in_process(instance=instance).success

@@ -2,19 +2,51 @@
 
 # ruff: noqa: S608  # SQL is what is made here; all values of a search are parameters
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from resoto_dagster.inventory.search.errors import SearchError
-from resoto_dagster.inventory.search.paths import Scope, place_of, single
-from resoto_dagster.inventory.search.query import Function, Group, Path
+from resoto_dagster.inventory.search.paths import Scope, elements, place_of, single
+from resoto_dagster.inventory.search.query import Each, Function, Group, Path, Template
 from resoto_dagster.inventory.search.sql import Parameters
+
+
+def unfold(parameters: Parameters, groups: Iterable[Group]) -> str:
+    """What to add to the FROM so that there is a row for each element of the arrays that are grouped by.
+
+    Functions over the same arrays then count each element once.
+    """
+    joins = ""
+    for path in (one.path for one in groups):
+        if not isinstance(path, Path) or path.rooted:
+            continue
+        for position, step in enumerate(path.steps):
+            if isinstance(step, Each) and path.steps[: position + 1] not in parameters.unfolded:
+                array = place_of(parameters, Path(path.steps[:position]), Scope())
+                alias = parameters.alias()
+                joins += f"\nCROSS JOIN LATERAL {elements(array.sql)} {alias}(value)"
+                parameters.unfolded[path.steps[: position + 1]] = f"{alias}.value"
+    return joins
 
 
 def group(parameters: Parameters, one: Group) -> str:
     """The value to group by; of JSON its text."""
-    place = place_of(parameters, one.path, Scope())
+    if isinstance(one.path, Template):
+        parts = (_text_of(parameters, part) for part in one.path.parts)
+        return f"concat({', '.join(parts)})"
+    return _grouped(parameters, one.path)
+
+
+def _text_of(parameters: Parameters, part: str | Path) -> str:
+    if isinstance(part, Path):
+        return _grouped(parameters, part)
+    return f"CAST({parameters.add(part)} AS text)"
+
+
+def _grouped(parameters: Parameters, path: Path) -> str:
+    place = place_of(parameters, path, Scope())
     if place.type == "age":
-        raise SearchError(f"{one.path} is another for every resource; it can't be grouped by")
+        raise SearchError(f"{path} is another for every resource; it can't be grouped by")
     return f"({single(parameters, place)} #>> '{{}}')" if place.type == "json" else single(parameters, place)
 
 

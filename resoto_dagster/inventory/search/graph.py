@@ -38,8 +38,7 @@ def nearest(parameters: Parameters, kind: str, *, inbound: bool) -> str:
         )
         SELECT n.reported FROM {way}
         JOIN {parameters.resources} n ON n.node_id = {way}.node_id
-        JOIN inventory.kinds k ON k.kind = n.kind AND {parameters.add(kind)} = ANY (k.bases)
-        WHERE {way}.depth > 0 ORDER BY {way}.depth, n.node_id LIMIT 1"""
+        WHERE {way}.depth > 0 AND {parameters.of_kind("n", kind)} ORDER BY {way}.depth, n.node_id LIMIT 1"""
 
 
 def _edge(parameters: Parameters, types: Sequence[str], way: str, near: str) -> str:

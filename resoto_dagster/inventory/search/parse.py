@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from lark import Lark, UnexpectedInput, UnexpectedToken
 from lark.exceptions import VisitError
 
-from resoto_dagster.inventory.search.errors import SearchError
+from resoto_dagster.inventory.search.errors import SearchError, at_position
 from resoto_dagster.inventory.search.query import Path, Query
 from resoto_dagster.inventory.search.tree import to_query
 
@@ -48,6 +48,13 @@ _SPOKEN = {
     "RPAR": ")",
     "LPAR": "(",
     "COMMA": "a comma",
+    "MERGE_COMMA": "a comma",
+    "MERGE_NAME": "a name and :",
+    "HISTORY": "history",
+    "MARK": "clean or protect",
+    "SET_SECTION": "set_desired or set_metadata",
+    "MOMENT": "--after or --before",
+    "CHANGE": "--change",
     "COLON": ":",
     "DOT": ".",
     "LSQB": "[",
@@ -83,7 +90,7 @@ def parse_search(text: str) -> Query:
     unsearchable = _UNSEARCHABLE.search(text)
     if unsearchable is not None:
         problem = f"a search can't hold the character U+{ord(unsearchable[0]):04X}"
-        raise SearchError(_at(text.replace(unsearchable[0], "\ufffd"), unsearchable.start(), problem))
+        raise SearchError(at_position(text.replace(unsearchable[0], "\ufffd"), unsearchable.start(), problem))
     try:
         query = _parser().parse(text, start="start")
     except UnexpectedInput as error:
@@ -94,7 +101,7 @@ def parse_search(text: str) -> Query:
         raise
     assert isinstance(query, Query)
     _check_depth(query)
-    return query
+    return replace(query, text=text)
 
 
 def parse_nodes(text: str) -> Query:
@@ -102,6 +109,8 @@ def parse_nodes(text: str) -> Query:
     query = parse_search(text)
     if query.aggregate is not None:
         raise SearchError("an aggregation has no resources to work on")
+    if query.actions:
+        raise SearchError(f"| {query.actions[0]}: here a search only says what to work on")
     if query.pipes:
         raise SearchError(
             f"| {query.pipes[0]} gives no resources to work on; use sort and limit to choose them"
@@ -131,7 +140,7 @@ def _describe(text: str, error: UnexpectedInput, start: str) -> str:
     if "BACKTICKED" in expected:
         expected.discard("NAME")
     words = {_SPOKEN.get(name, name.lower()) for name in expected}
-    return _at(text, position, f"expected {', '.join(sorted(words)) or 'a search'}")
+    return at_position(text, position, f"expected {', '.join(sorted(words)) or 'a search'}")
 
 
 def _expected(text: str, start: str) -> set[str]:
@@ -140,11 +149,3 @@ def _expected(text: str, start: str) -> set[str]:
     with suppress(UnexpectedInput):
         parser.exhaust_lexer()
     return set(parser.accepts())
-
-
-def _at(text: str, position: int, problem: str) -> str:
-    """The problem with its place: line, column, and a caret below the line."""
-    before = text[:position]
-    line, column = before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
-    shown = text.split("\n")[line - 1]
-    return f"line {line}, column {column}: {problem}\n  {shown}\n  {' ' * (column - 1)}^"

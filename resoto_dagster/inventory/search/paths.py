@@ -17,6 +17,9 @@ _TIMES = {
 }
 _AGES = {"age": _TIMES["ctime"], "last_update": _TIMES["mtime"], "last_access": _TIMES["atime"]}
 _TEXTS = {"id": "r.id", "kind": "r.kind", "name": "r.name"}
+_REASON = """(
+    SELECT m.reason FROM inventory.marks m WHERE m.node_id = r.node_id AND m.mark = '{}'
+    ORDER BY m.source, m.author LIMIT 1)"""
 _ROOTED_TEXTS: dict[tuple[Step, ...], str] = {
     ("ancestors", "cloud", "reported", "id"): "s.provider",
     ("ancestors", "cloud", "reported", "name"): "s.provider",
@@ -24,6 +27,8 @@ _ROOTED_TEXTS: dict[tuple[Step, ...], str] = {
     ("ancestors", "account", "reported", "name"): "coalesce(a.name, s.account)",
     ("ancestors", "region", "reported", "id"): "r.region",
     ("ancestors", "region", "reported", "name"): "r.region",
+    ("id",): "CAST(r.node_id AS text)",
+    ("metadata", "protected_reason"): _REASON.format("protected"),
 }
 _MARKED = "EXISTS (SELECT FROM inventory.marks m WHERE m.node_id = r.node_id AND m.mark = '{}')"
 _OF_BASE = "EXISTS (SELECT FROM inventory.kinds k WHERE k.kind = r.kind AND '{}' = ANY (k.bases))"
@@ -36,8 +41,7 @@ _ROOTED_TIMES: dict[tuple[Step, ...], str] = {("metadata", "expires"): EXPIRES}
 _OF_SCOPE = """
     SELECT n.reported FROM {resources} n
     JOIN inventory.scopes ns ON ns.scope_id = n.scope_id
-    JOIN inventory.kinds k ON k.kind = n.kind AND '{kind}' = ANY (k.bases)
-    WHERE ns.provider = s.provider AND ns.account = s.account AND n.id = {id} LIMIT 1"""
+    WHERE ns.provider = s.provider AND ns.account = s.account AND n.id = {id} AND {of_kind} LIMIT 1"""
 _PLACES = {"account": "s.account", "region": "r.region"}
 """Where a node is, its collect knows without an edge."""
 
@@ -80,23 +84,35 @@ def place_of(parameters: Parameters, path: Path, scope: Scope) -> Place:
 
 def _rooted(parameters: Parameters, path: Path) -> Place:
     steps = path.steps
+    for name, value in parameters.merged.items():
+        if steps[: len(name)] == name:
+            return _json(parameters, steps[len(name) :], value)
     if steps in _ROOTED_TEXTS:
         return Place("text", _ROOTED_TEXTS[steps])
     if steps in _ROOTED_FLAGS:
-        if parameters.at is not None and steps != ("metadata", "phantom"):
-            raise SearchError(
-                f"{path}: what was marked in the past is not kept; search for it without a moment"
-            )
+        if steps != ("metadata", "phantom"):
+            _of_now(parameters, path)
         return Place("flag", _ROOTED_FLAGS[steps])
     if steps in _ROOTED_TIMES:
         return Place("time", _ROOTED_TIMES[steps])
+    if steps[0] in ("desired", "metadata"):
+        _of_now(parameters, path)
+        alias = parameters.alias()
+        section, rest = (
+            (_section(parameters, steps[0]), ()) if len(steps) == 1 else _annotation(parameters, steps)
+        )
+        place = _json(parameters, rest, f"{alias}.value")
+        source = f"(SELECT ({section}) AS value OFFSET 0) {alias}"
+        return Place("json", place.sql, (source, *place.sources), place.many)
     if steps[0] == "reported":
         return _json(parameters, steps[1:], "r.reported")
     if steps[0] in ("ancestors", "descendants") and len(steps) > 3 and steps[2] == "reported":
         inbound, kind = steps[0] == "ancestors", str(steps[1])
         relative = parameters.alias()
         if inbound and kind in _PLACES:
-            selected = _OF_SCOPE.format(resources=parameters.resources, kind=kind, id=_PLACES[kind])
+            selected = _OF_SCOPE.format(
+                resources=parameters.resources, id=_PLACES[kind], of_kind=parameters.of_kind("n", kind)
+            )
         else:
             selected = nearest(parameters, kind, inbound=inbound)
         place = _json(parameters, steps[3:], f"{relative}.reported")
@@ -110,13 +126,43 @@ def _rooted(parameters: Parameters, path: Path) -> Place:
     )
 
 
+def _of_now(parameters: Parameters, path: Path) -> None:
+    """Raise SearchError for what only the present has, when the past is asked."""
+    if parameters.at is not None or parameters.changes:
+        raise SearchError(f"{path}: what people set is not kept of the past; search the present for it")
+
+
+def _annotation(parameters: Parameters, steps: tuple[Step, ...]) -> tuple[str, tuple[Step, ...]]:
+    """A SELECT of what people have set under a name, and what is left of the path."""
+    section, name = parameters.add(str(steps[0])), parameters.add(str(steps[1]))
+    select = f"""
+        SELECT n.value FROM inventory.annotations n
+        WHERE n.node_id = r.node_id AND n.section = {section} AND n.name = {name}"""
+    return select, steps[2:]
+
+
+def _section(parameters: Parameters, section: Step) -> str:
+    """A SELECT of all that is in a section, as one object."""
+    own = " || ".join(
+        f"CASE WHEN {flag} THEN jsonb_build_object('{steps[1]}', true) ELSE '{{}}' END"
+        for steps, flag in _ROOTED_FLAGS.items()
+        if steps[0] == section
+    )
+    return f"""
+        SELECT coalesce(jsonb_object_agg(n.name, n.value ORDER BY n.name), '{{}}') || {own}
+        FROM inventory.annotations n WHERE n.node_id = r.node_id AND n.section = {parameters.add(section)}"""
+
+
 def _json(parameters: Parameters, steps: tuple[Step, ...], base: str) -> Place:
     """A place below some JSON; every [*] is one more table of elements."""
     sources: list[str] = []
     keys: list[str] = []
     value = base
-    for step in steps:
-        if isinstance(step, Each):
+    for position, step in enumerate(steps):
+        unfolded = parameters.unfolded.get(steps[: position + 1]) if base == "r.reported" else None
+        if unfolded:
+            sources, value, keys = [], unfolded, []
+        elif isinstance(step, Each):
             alias = parameters.alias()
             sources.append(f"{elements(_below(parameters, value, keys))} {alias}(value)")
             value, keys = f"{alias}.value", []

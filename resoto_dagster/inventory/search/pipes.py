@@ -14,6 +14,7 @@ import yaml
 
 from resoto_dagster.inventory.search.query import (
     Aggregate,
+    Column,
     Count,
     Dump,
     Format,
@@ -29,9 +30,9 @@ from resoto_dagster.inventory.search.query import (
 from resoto_dagster.model.durations import format_duration
 
 _LISTED = (
-    *(Group(Path((name,)), name) for name in ("kind", "id", "name", "age", "last_update")),
+    *(Column(Path((name,)), name) for name in ("kind", "id", "name", "age", "last_update")),
     *(
-        Group(Path(("ancestors", name, "reported", "name"), rooted=True), name)
+        Column(Path(("ancestors", name, "reported", "name"), rooted=True), name)
         for name in ("cloud", "account", "region")
     ),
 )
@@ -40,9 +41,10 @@ Row = dict[str, Any]
 
 def summed_up(query: Query) -> Query:
     """The query with `| count` as the aggregation that it is."""
-    if not query.pipes or not isinstance(query.pipes[-1], Count):
+    counting = [pipe for pipe in query.pipes if isinstance(pipe, Count)]
+    if not counting:
         return query
-    path = query.pipes[-1].path
+    path = counting[-1].path
     groups = () if path is None else (Group(path, str(path)),)
     counted = Aggregate(groups, (Function("count", None, (), "count"),))
     return replace(query, aggregate=counted)
@@ -58,11 +60,11 @@ def chosen(pipes: Iterable[Pipe], rows: Iterable[Row]) -> Iterator[Row]:
     yield from rows
 
 
-def columns_of(pipe: List | Format) -> tuple[Group, ...]:
+def columns_of(pipe: List | Format) -> tuple[Column, ...]:
     """The values that a list or a format needs."""
     if isinstance(pipe, List):
         return pipe.columns or _LISTED
-    return tuple(Group(part, str(part)) for part in pipe.parts if isinstance(part, Path))
+    return tuple(Column(part, str(part)) for part in pipe.template.parts if isinstance(part, Path))
 
 
 def lines(pipe: Pipe, rows: Iterable[Row]) -> Iterator[str]:
@@ -76,10 +78,10 @@ def lines(pipe: Pipe, rows: Iterable[Row]) -> Iterator[str]:
             yield from (json.dumps({key: plain(value) for key, value in row.items()}) for row in rows)
         case List():
             for row in rows:
-                yield ", ".join(f"{key}={shown(value)}" for key, value in row.items() if value is not None)
+                yield ", ".join(_pairs(row))
         case Format():
             for row in rows:
-                values = (row[str(part)] if isinstance(part, Path) else part for part in pipe.parts)
+                values = (row[str(part)] if isinstance(part, Path) else part for part in pipe.template.parts)
                 yield "".join("null" if value is None else shown(value) for value in values)
         case Dump():
             for row in rows:
@@ -90,7 +92,14 @@ def lines(pipe: Pipe, rows: Iterable[Row]) -> Iterator[str]:
             yield from _counted(rows)
 
 
-def _csv(columns: Iterable[Group], rows: Iterable[Row]) -> Iterator[str]:
+def _pairs(row: Row) -> Iterator[str]:
+    """What a row says, pair by pair; an object gives the pairs in it, and null gives none."""
+    for key, value in row.items():
+        pairs = value if isinstance(value, dict) else {key: value}
+        yield from (f"{name}={shown(one)}" for name, one in pairs.items() if one is not None)
+
+
+def _csv(columns: Iterable[Column], rows: Iterable[Row]) -> Iterator[str]:
     names = [column.name for column in columns]
     for values in (names, *([shown(row[name]) for name in names] for row in rows)):
         line = io.StringIO()
@@ -98,7 +107,7 @@ def _csv(columns: Iterable[Group], rows: Iterable[Row]) -> Iterator[str]:
         yield line.getvalue()
 
 
-def _markdown(columns: Iterable[Group], rows: Iterable[Row]) -> Iterator[str]:
+def _markdown(columns: Iterable[Column], rows: Iterable[Row]) -> Iterator[str]:
     names = [column.name for column in columns]
     yield f"| {' | '.join(names)} |"
     yield f"|{'|'.join(' --- ' for _ in names)}|"

@@ -1,15 +1,17 @@
 """A parsed search. `str` gives a text that parses to an equal one."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 Comparison = Literal["=", "!=", "<", "<=", ">", ">=", "~", "!~", "in", "not in"]
 Modifier = Literal["any", "all", "none"]
 EdgeName = Literal["default", "delete"]
 FunctionName = Literal["sum", "min", "max", "avg", "count"]
+Change = Literal["node_created", "node_updated", "node_deleted"]
 
 _PLAIN = re.compile("[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _RESERVED = frozenset({"all", "not", "sort", "limit", "reversed"})
@@ -64,7 +66,8 @@ class IsKind:
     kinds: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"is({self.kinds[0]})" if len(self.kinds) == 1 else f"is([{', '.join(self.kinds)}])"
+        names = [name if _PLAIN.fullmatch(name) else quoted(name) for name in self.kinds]
+        return f"is({names[0]})" if len(names) == 1 else f"is([{', '.join(names)}])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,16 @@ class Predicate:
     def __str__(self) -> str:
         modifier = f"{self.modifier} " if self.modifier else ""
         return f"{self.path} {modifier}{self.comparison} {quoted(self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ById:
+    """Nodes with one of these ids: those that the provider gives, or those of the inventory's own."""
+
+    ids: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"id({', '.join(map(quoted, self.ids))})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +166,7 @@ class Combined:
         return f" {self.word} ".join(map(_grouped, self.conditions))
 
 
-Term = IsKind | Predicate | HasKey | InSubnet | FullText | Everything | Context | Not | Combined
+Term = IsKind | ById | Predicate | HasKey | InSubnet | FullText | Everything | Context | Not | Combined
 
 
 def combine(word: Literal["and", "or"], *conditions: Term) -> Term:
@@ -231,8 +244,26 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """Nodes near a found one that become part of it: the first one under the name, or a list of all of them.
+
+    `query` leads from the found node, which its first part stands for.
+    """
+
+    name: tuple[str, ...]
+    many: bool
+    query: "Part"
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.name)}{'[]' if self.many else ''}: {self.query}"
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """Nodes that all terms hold for: of all there are, or of those that a hop leads to."""
+    """Nodes that all terms hold for: of all there are, or of those that a hop leads to.
+
+    With `merges` further nodes are merged into each, and then all terms of `merged` must hold for it.
+    """
 
     terms: tuple[Term, ...]
     having: With | None = None
@@ -240,9 +271,13 @@ class Part:
     limit: Limit | None = None
     reverse: bool = False
     hop: "Hop | None" = None
+    merges: tuple[Merge, ...] = field(default=(), kw_only=True)
+    merged: tuple[Term, ...] = field(default=(), kw_only=True)
 
     def _shown(self) -> str:
         parts = [str(combine("and", *self.terms))]
+        parts += ["{" + ", ".join(map(str, self.merges)) + "}"] if self.merges else []
+        parts += [str(combine("and", *self.merged))] if self.merged else []
         parts += [str(self.having)] if self.having else []
         parts += ["sort " + ", ".join(map(str, self.sort))] if self.sort else []
         parts += [str(self.limit)] if self.limit else []
@@ -266,10 +301,20 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
+class Template:
+    """A text with the values at some paths in it."""
+
+    parts: tuple[str | Path, ...]
+
+    def __str__(self) -> str:
+        return quoted("".join(f"{{{part}}}" if isinstance(part, Path) else part for part in self.parts))
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """One value that an aggregation groups by."""
 
-    path: Path
+    path: Path | Template
     name: str
 
     def __str__(self) -> str:
@@ -301,6 +346,17 @@ class Aggregate:
     def __str__(self) -> str:
         groups = ", ".join(map(str, self.groups)) + (": " if self.groups else "")
         return f"aggregate({groups}{', '.join(map(str, self.functions))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The value at a path, with a name."""
+
+    path: Path
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.path}{_named(self.name)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +393,7 @@ class Tail:
 class List:
     """The values at some paths, each with a name; without any those that people mostly want."""
 
-    columns: tuple[Group, ...] = ()
+    columns: tuple[Column, ...] = ()
     style: Literal["text", "csv", "markdown", "json"] = "text"
 
     def __str__(self) -> str:
@@ -355,28 +411,103 @@ class Dump:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A text for each that was found, with the values at some paths in it."""
+    """A text for each that was found."""
 
-    parts: tuple[str | Path, ...]
+    template: Template
 
     def __str__(self) -> str:
-        shown = (f"{{{part}}}" if isinstance(part, Path) else part for part in self.parts)
-        return f"format {quoted(''.join(shown))}"
+        return f"format {self.template}"
 
 
-Pipe = Count | Head | Tail | List | Dump | Format
+@dataclass(frozen=True, slots=True)
+class Write:
+    """The file that takes what would be printed."""
+
+    file: str
+
+    def __str__(self) -> str:
+        return f"write {quoted(self.file)}"
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What changed of the nodes, instead of what they are."""
+
+    after: datetime | None = None
+    before: datetime | None = None
+    change: Change | None = None
+
+    def __str__(self) -> str:
+        after = f' --after "{self.after.isoformat()}"' if self.after else ""
+        before = f' --before "{self.before.isoformat()}"' if self.before else ""
+        change = f" --change {self.change}" if self.change else ""
+        return f"history{after}{before}{change}"
+
+
+Pipe = Count | Head | Tail | List | Dump | Format | Write | History
+
+
+@dataclass(frozen=True, slots=True)
+class MarkAs:
+    """Mark what was found to be cleaned, or to be protected."""
+
+    mark: Literal["clean", "protect"]
+    reason: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.mark} {quoted(self.reason)}" if self.reason else self.mark
+
+
+@dataclass(frozen=True, slots=True)
+class SetValues:
+    """Set values in a section of what was found."""
+
+    section: Literal["desired", "metadata"]
+    values: tuple[tuple[str, Value], ...]
+
+    def __str__(self) -> str:
+        return f"set_{self.section} " + " ".join(f"{name}={quoted(value)}" for name, value in self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class TagUpdate:
+    """Set a tag of what was found, at the provider."""
+
+    key: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"tag update {quoted(self.key)} {quoted(self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class TagDelete:
+    """Remove a tag of what was found, at the provider."""
+
+    key: str
+
+    def __str__(self) -> str:
+        return f"tag delete {quoted(self.key)}"
+
+
+Action = MarkAs | SetValues | TagUpdate | TagDelete
 
 
 @dataclass(frozen=True, slots=True)
 class Query(Part):
-    """A search: its last part, and what becomes of the nodes of that."""
+    """A search: its last part, and what becomes of the nodes of that. First the actions, then the pipes.
+
+    `text` is how it was written, if it was.
+    """
 
     aggregate: Aggregate | None = None
     pipes: tuple[Pipe, ...] = ()
+    actions: tuple[Action, ...] = field(default=(), kw_only=True)
+    text: str = field(default="", kw_only=True, compare=False)
 
     def __str__(self) -> str:
         aggregate = f"{self.aggregate}: " if self.aggregate else ""
-        return aggregate + self._shown() + "".join(f" | {pipe}" for pipe in self.pipes)
+        return aggregate + self._shown() + "".join(f" | {pipe}" for pipe in (*self.actions, *self.pipes))
 
 
 def quoted(value: Value) -> str:
@@ -399,6 +530,17 @@ def as_text(value: Value) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     return value if isinstance(value, str) else {True: "true", False: "false", None: "null"}[value]
+
+
+def plain_value(value: Value) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, tuple):
+        return [plain_value(one) for one in value]
+    if isinstance(value, Object):
+        return {key: plain_value(one) for key, one in value.members}
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value
 
 
 def _named(name: str) -> str:

@@ -1,8 +1,12 @@
 """The SQL that all rooms of the compiler share: the tables of a node, its columns, and the parameters."""
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+_ALIAS = re.compile(r"\b([sa])\.(?=\w)")
 
 BORN = "r.born"
 """When a resource was created, or else first seen."""
@@ -23,16 +27,26 @@ class Statement:
 class Parameters:
     """The parameters of the statement that is being made; no value of a search is ever part of its text.
 
+    `kinds` are the kinds that names of kinds and base kinds stand for; a name that is not there is of none.
     With `at` the statement asks for the inventory as it was at that moment.
+    With `changes` a node is a change: the resource as it became, or as it was when it went.
+    `merged` says where the nodes are that are merged into the node of the part that is being made; `unfolded`
+    where the elements of arrays are, by their paths, when there is a row for each of them.
     """
 
+    kinds: Mapping[str, list[str]]
     at: datetime | None = None
+    changes: bool = False
+    merged: dict[tuple[str, ...], str] = field(default_factory=dict)
+    unfolded: dict[tuple[Any, ...], str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     _aliases: int = 0
 
     @property
     def resources(self) -> str:
         """The table of resources."""
+        if self.changes:
+            return "inventory.changes"
         return "inventory.resources" if self.at is None else f"inventory.resources_at({self.now})"
 
     @property
@@ -48,16 +62,26 @@ class Parameters:
         self.values["at"] = self.at
         return "CAST(:at AS timestamptz)"
 
-    @property
-    def nodes(self) -> str:
-        """The FROM of nodes: each is `r`, its scope `s`, its account `a`; in a subquery the inner one is.
+    def select(self, columns: str, rest: str) -> str:
+        """A SELECT of columns of nodes: `r` is each, `s` its scope, `a` its account; within, the inner ones.
 
-        The joins lead to one row each at most, so that Postgres leaves out those that nothing asks for.
+        `rest` is what follows FROM: further joins, WHERE and so on. Scopes and accounts are joined only where
+        columns or rest ask for them: Postgres would leave them out, too, but then overlook that an index
+        alone can answer.
         """
-        return f"""
-FROM {self.resources} r
-LEFT JOIN inventory.scopes s ON s.scope_id = r.scope_id
-LEFT JOIN inventory.accounts a ON a.provider = s.provider AND a.account = s.account"""
+        source = f"\nFROM {self.resources} r"
+        asked = set(_ALIAS.findall(f"{columns}{rest}"))
+        if asked:
+            source += "\nJOIN inventory.scopes s ON s.scope_id = r.scope_id"
+        if "a" in asked:
+            source += "\nLEFT JOIN inventory.accounts a ON a.provider = s.provider AND a.account = s.account"
+        return f"SELECT {columns}{source}{rest}"
+
+    def of_kind(self, node: str, *names: str) -> str:
+        """Whether a node is of one of the kinds that the names stand for."""
+        kinds = sorted({kind for name in names for kind in self.kinds.get(name, ())})
+        # with one kind an index gives what comes in its order
+        return f"{node}.kind = {self.add(kinds[0]) if len(kinds) == 1 else f'ANY ({self.array(kinds)})'}"
 
     def add(self, value: Any) -> str:
         """The placeholder of one more parameter."""
@@ -65,9 +89,9 @@ LEFT JOIN inventory.accounts a ON a.provider = s.provider AND a.account = s.acco
         self.values[name] = value
         return f":{name}"
 
-    def array(self, values: list[str]) -> str:
+    def array(self, values: Iterable[str]) -> str:
         """A parameter that is an array of texts."""
-        return f"CAST({self.add(values)} AS text[])"
+        return f"CAST({self.add(list(values))} AS text[])"
 
     def alias(self) -> str:
         """A name in the statement that nothing else has."""

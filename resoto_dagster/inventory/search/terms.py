@@ -5,17 +5,20 @@
 # ruff: noqa: S608  # SQL is what is made here; all values of a search are parameters
 
 import ipaddress
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, assert_never
 
 import orjson
 
 from resoto_dagster.inventory.search.errors import SearchError
+from resoto_dagster.inventory.search.moments import from_now, timestamp
 from resoto_dagster.inventory.search.paths import Place, Scope, elements, place_of
 from resoto_dagster.inventory.search.query import (
+    ById,
     Combined,
     Context,
     Each,
@@ -53,8 +56,9 @@ def condition(parameters: Parameters, term: Term, scope: Scope | None = None) ->
         case Everything():
             return "true"
         case IsKind():
-            matching = f"k.bases && {parameters.array(list(term.kinds))}"
-            return f"r.kind = ANY (ARRAY(SELECT k.kind FROM inventory.kinds k WHERE {matching}))"
+            return parameters.of_kind("r", *term.kinds)
+        case ById():
+            return _by_id(parameters, term)
         case FullText():
             return _full_text(parameters, term)
         case Not():
@@ -78,8 +82,23 @@ def condition(parameters: Parameters, term: Term, scope: Scope | None = None) ->
             assert_never(term)
 
 
+def _by_id(parameters: Parameters, term: ById) -> str:
+    known = f"r.id = ANY ({parameters.array(term.ids)})"
+    nodes = [node for node in map(_node_id, term.ids) if node is not None]
+    return f"({known} OR r.node_id = ANY ({parameters.add(nodes)}))" if nodes else known
+
+
+def _node_id(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
 def _full_text(parameters: Parameters, term: FullText) -> str:
     phrase = f"inventory.phrase({parameters.add(term.text)})"
+    if parameters.changes:
+        return f"inventory.words(r.reported) @@ {phrase}"
     known = f"r.node_id IN (SELECT * FROM inventory.matching({phrase}))"
     if parameters.at is None:
         return known
@@ -160,8 +179,13 @@ def _time(parameters: Parameters, term: Predicate, expression: str) -> str:
     operator = "<>" if term.comparison == "!=" else term.comparison
     if term.comparison in _MIRRORED and isinstance(term.value, str) and term.value in _MOMENTS:
         return f"{expression} {operator} {_MOMENTS[term.value].format(now=parameters.now)}"
-    moment = _single(term, "a timestamp, e.g. 2026-01-31T12:00:00Z", _moment)
-    return f"{expression} {operator} CAST({parameters.add(moment)} AS timestamptz)"
+    expected = "a timestamp, e.g. 2026-01-31T12:00:00Z, or -30d"
+    distance = _single(term, expected, from_now)
+    if distance is not None:
+        return f"{expression} {operator} {parameters.now} + CAST({parameters.add(distance)} AS interval)"
+    return (
+        f"{expression} {operator} CAST({parameters.add(_single(term, expected, timestamp))} AS timestamptz)"
+    )
 
 
 def _flag(term: Predicate, expression: str) -> str:
@@ -177,7 +201,8 @@ def _text(parameters: Parameters, term: Predicate, column: str) -> str:
             raise SearchError(f"{term.path} is a text; it compares with a list by in and not in")
         negation = "NOT " if term.comparison == "not in" else ""
         return f"{negation}{column} = ANY ({parameters.array([as_text(value) for value in term.value])})"
-    operator = "<>" if term.comparison == "!=" else term.comparison
+    # regular expressions take upper and lower case for the same, as Resoto's do
+    operator = {"!=": "<>", "~": "~*", "!~": "!~*"}.get(term.comparison, term.comparison)
     return f"{column} {operator} {_text_value(parameters, as_text(term.value))}"
 
 
@@ -185,9 +210,22 @@ def _text_value(parameters: Parameters, value: str) -> str:
     """A text as a parameter; of @NOW@ and its like the moment as it is reported, in UTC."""
     if value not in _MOMENTS:
         return parameters.add(value)
-    pattern = parameters.add("YYYY-MM-DD" if value in _DAYS else 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
     moment = _MOMENTS[value].format(now=parameters.now)
-    return f"to_char({moment} AT TIME ZONE 'UTC', {pattern})"
+    return _reported_time(parameters, moment, day=value in _DAYS)
+
+
+def _reported_time(parameters: Parameters, moment: str, *, day: bool = False) -> str:
+    """A moment as the text that an API reports."""
+    pattern = parameters.add("YYYY-MM-DD" if day else 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+    return f"to_char(({moment}) AT TIME ZONE 'UTC', {pattern})"
+
+
+def _distance(text: str) -> timedelta | None:
+    """How far from now a text is, if it says so."""
+    try:
+        return from_now(text)
+    except ValueError:
+        return None
 
 
 def _property(parameters: Parameters, term: Predicate, place: Place) -> str:
@@ -262,9 +300,9 @@ def _test(parameters: Parameters, term: Predicate) -> Callable[[str], str]:
     if comparison in ("~", "!~"):
         pattern = parameters.add(as_text(value))
         return lambda place: (
-            f"(jsonb_typeof({place}) = 'string' AND ({place} #>> '{{}}') {comparison} {pattern})"
+            f"(jsonb_typeof({place}) = 'string' AND ({place} #>> '{{}}') {comparison}* {pattern})"
         )
-    wanted = _json_value(parameters, value)
+    wanted = _json_value(parameters, value, comparison)
     if comparison == "=":
         operator = "@>" if _contains(term) and term.modifier is None else "="
         return lambda place: f"{place} {operator} {wanted}"
@@ -277,9 +315,14 @@ def _not_null(place: str) -> str:
     return f"coalesce(jsonb_typeof({place}), 'null') <> 'null'"
 
 
-def _json_value(parameters: Parameters, value: Value) -> str:
+def _json_value(parameters: Parameters, value: Value, comparison: str) -> str:
     if isinstance(value, str) and value in _MOMENTS:
         return f"to_jsonb({_text_value(parameters, value)})"
+    if isinstance(value, str) and comparison not in ("=", "!="):
+        distance = _distance(value)
+        if distance is not None:
+            moment = f"{parameters.now} + CAST({parameters.add(distance)} AS interval)"
+            return f"to_jsonb({_reported_time(parameters, moment)})"
     return f"CAST({parameters.add(_json(value))} AS jsonb)"
 
 
@@ -293,11 +336,3 @@ def _json(value: Value) -> str:
 
 def _shown(value: Value) -> str:
     return repr(value) if isinstance(value, str) else as_text(value)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is no timestamp; expected e.g. 2026-01-31T12:00:00Z") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -3,14 +3,21 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Any, Literal, get_args
 
 from lark import Token, Transformer, v_args
 
 from resoto_dagster.inventory.search.errors import SearchError
+from resoto_dagster.inventory.search.moments import moment
 from resoto_dagster.inventory.search.query import (
+    Action,
     Aggregate,
+    ById,
+    Change,
+    Column,
     Combined,
     Context,
     Count,
@@ -23,11 +30,14 @@ from resoto_dagster.inventory.search.query import (
     Group,
     HasKey,
     Head,
+    History,
     Hop,
     InSubnet,
     IsKind,
     Limit,
     List,
+    MarkAs,
+    Merge,
     Navigation,
     Not,
     Object,
@@ -36,11 +46,17 @@ from resoto_dagster.inventory.search.query import (
     Pipe,
     Predicate,
     Query,
+    SetValues,
     Sort,
     Step,
+    TagDelete,
+    TagUpdate,
     Tail,
+    Template,
     Term,
     With,
+    Write,
+    as_text,
     combine,
 )
 
@@ -115,10 +131,41 @@ def _of_values_only(term: Term) -> None:
             _of_values_only(one)
     elif isinstance(term, Not):
         _of_values_only(term.condition)
-    elif isinstance(term, IsKind | FullText):
+    elif isinstance(term, IsKind | ById | FullText):
         raise SearchError(f"{term} can't stand in {{…}}: that holds conditions on one value of a node")
     elif isinstance(term, Predicate | HasKey | InSubnet | Context) and term.path.rooted:
         raise SearchError(f"{term.path} can't stand in {{…}}: paths start at the value before it")
+
+
+def _all_of(condition: Term) -> tuple[Term, ...]:
+    """The conditions that all must hold."""
+    joined = isinstance(condition, Combined) and condition.word == "and"
+    return condition.conditions if isinstance(condition, Combined) and joined else (condition,)
+
+
+def _last_name(path: Path) -> str:
+    """The name of what is at a path, where none is given."""
+    return [step for step in path.steps if isinstance(step, str)][-1]
+
+
+def _derived(function: str, operand: Path | Decimal | None) -> str:
+    """The name of a function's value, where none is given: `sum_of_volume_size`."""
+    if operand is None:
+        return function
+    return f"{function}_of_{_last_name(operand) if isinstance(operand, Path) else as_text(operand)}"
+
+
+def _check_pipes(aggregate: Aggregate | None, pipes: list[Pipe], actions: list[Action]) -> None:
+    """Raise SearchError for what can't follow each other."""
+    for before, pipe in pairwise(pipes):
+        if not isinstance(before, Head | Tail) and not isinstance(pipe, Write):
+            raise SearchError(f"nothing can follow | {before}")
+        if isinstance(pipe, History):
+            raise SearchError(f"| {pipe} can't follow | {before}: choose with --after, --before and sort")
+    if aggregate and any(not isinstance(pipe, Head | Tail | Write) for pipe in pipes):
+        raise SearchError("a sum can only be followed by | head, | tail or | write")
+    if actions and any(isinstance(pipe, History) for pipe in pipes):
+        raise SearchError("what | history finds is the past; nothing can be done to it")
 
 
 @v_args(inline=True)
@@ -131,32 +178,77 @@ class _ToQuery(Transformer[Token, Query]):
 
     # the whole search and its parts
 
-    def start(self, aggregate: Aggregate | None, part: Part, *rest: "_Later | Aggregate | Pipe") -> Query:
+    def start(
+        self, aggregate: Aggregate | None, part: Part, *rest: "_Later | Aggregate | Pipe | Action"
+    ) -> Query:
         pipes: list[Pipe] = []
+        actions: list[Action] = []
         for one in rest:
-            if not isinstance(one, _Later | Aggregate):
+            if isinstance(one, Action):
+                if aggregate or pipes:
+                    raise SearchError(
+                        f"| {one} works on resources; let it stand before what counts or prints"
+                    )
+                actions.append(one)
+            elif not isinstance(one, _Later | Aggregate):
                 pipes.append(one)
             elif pipes or (aggregate and not (isinstance(one, _Later) and not one.piped)):
                 raise SearchError("after a sum or a list there are no resources any more to go on with")
+            elif actions:
+                raise SearchError(f"after | {actions[-1]} what was found can only be printed")
             elif isinstance(one, _Later):
                 part = one.after(part)
             else:
                 aggregate = one
-        for before in pipes[:-1]:
-            if not isinstance(before, Head | Tail):
-                raise SearchError(f"nothing can follow | {before}")
-        if aggregate and any(not isinstance(pipe, Head | Tail) for pipe in pipes):
-            raise SearchError("a sum can only be followed by | head or | tail")
-        fields = (part.terms, part.having, part.sort, part.limit, part.reverse, part.hop)
-        return Query(*fields, aggregate, tuple(pipes))
+        _check_pipes(aggregate, pipes, actions)
+        return Query(
+            part.terms,
+            part.having,
+            part.sort,
+            part.limit,
+            part.reverse,
+            part.hop,
+            aggregate,
+            tuple(pipes),
+            merges=part.merges,
+            merged=part.merged,
+            actions=tuple(actions),
+        )
 
-    def first_part(self, condition: Term, refinement: dict[str, Any]) -> Part:
-        joined = isinstance(condition, Combined) and condition.word == "and"
-        terms = condition.conditions if isinstance(condition, Combined) and joined else (condition,)
-        return Part(terms, **refinement)
+    def first_part(
+        self,
+        condition: Term,
+        merges: tuple[Merge, ...] | None,
+        merged: Term | None,
+        refinement: dict[str, Any],
+    ) -> Part:
+        after = () if merged is None else _all_of(merged)
+        return Part(_all_of(condition), merges=merges or (), merged=after, **refinement)
 
-    def later_part(self, arrow: Token, condition: Term | None, refinement: dict[str, Any]) -> _Later:
-        return _Later(_navigation(arrow), self.first_part(condition or Everything(), refinement))
+    def later_part(self, arrow: Token, condition: Term | None, *rest: Any) -> _Later:
+        return _Later(_navigation(arrow), self.first_part(condition or Everything(), *rest))
+
+    def merges(self, *rest: "Merge | Token") -> tuple[Merge, ...]:
+        merges = tuple(one for one in rest if isinstance(one, Merge))
+        for name in {merge.name for merge in merges}:
+            if sum(merge.name[: len(name)] == name for merge in merges) > 1:
+                raise SearchError(f"{'.'.join(name)} would be merged twice; take another name")
+        return merges
+
+    def merge(self, token: Token, nearby: Part) -> Merge:
+        name = token.removeprefix("/").rstrip("[] \t\n")
+        steps = tuple(name.split("."))
+        if steps[0] in ("reported", "metadata", "desired", "id"):
+            raise SearchError(f"{name} is a resource's own; merge nodes under another name")
+        return Merge(steps, token.endswith("]"), nearby)
+
+    def nearby(self, condition: Term | None, *later: _Later) -> Part:
+        if condition not in (None, Everything()):
+            raise SearchError(f"{condition}: what is merged starts at the resource itself, with an arrow")
+        part = Part((Everything(),))
+        for one in later:
+            part = one.after(part)
+        return part
 
     def refinement(
         self, having: With | None, sort: tuple[Sort, ...] | None, limit: Limit | None, reverse: Token | None
@@ -213,13 +305,14 @@ class _ToQuery(Transformer[Token, Query]):
     def negation(self, _word: Token, condition: Term) -> Term:
         return condition.condition if isinstance(condition, Not) else Not(condition)
 
-    def is_kind(self, _word: Token, *names: Token) -> IsKind:
-        return IsKind(tuple(map(str, names)))
+    def is_kind(self, _word: Token, *names: str) -> IsKind:
+        return IsKind(names)
 
-    def by_id(self, _word: Token, *values: Any) -> Predicate:
-        if len(values) == 1:
-            return Predicate(Path(("id",)), "=", values[0])
-        return self.predicate(Path(("id",)), None, "in", values)
+    def kind(self, token: Token) -> str:
+        return self.string(token) if token.type == "STRING" else str(token)
+
+    def by_id(self, _word: Token, *ids: str) -> ById:
+        return ById(ids)
 
     def has_key(self, _word: Token, path: Path, *keys: str) -> HasKey:
         return HasKey(path, keys)
@@ -318,9 +411,12 @@ class _ToQuery(Transformer[Token, Query]):
     def groups(self, *groups: Group) -> tuple[Group, ...]:
         return groups
 
-    def group(self, path: Path, _as: Token | None, name: Token | None) -> Group:
-        named = [step for step in path.steps if isinstance(step, str)]
-        return Group(path, str(name) if name else named[-1])
+    def group(self, path: Path | Token, _as: Token | None, name: Token | None) -> Group:
+        if isinstance(path, Token):
+            if not name:
+                raise SearchError(f"{path} needs a name: {path} as …")
+            return Group(self._template(path), str(name))
+        return Group(path, str(name) if name else _last_name(path))
 
     def functions(self, *functions: Function) -> tuple[Function, ...]:
         return functions
@@ -334,16 +430,22 @@ class _ToQuery(Transformer[Token, Query]):
         )
         if operand is None and (name != "count" or pairs):
             raise SearchError(f"{name}() needs something to aggregate, e.g. {name}(1)")
-        return Function(name.value, operand, pairs, str(as_name) if as_name else str(name))
+        return Function(name.value, operand, pairs, str(as_name) if as_name else _derived(name, operand))
 
     # pipes
 
     def count(self, _word: Token, path: Path | None) -> Count:
         return Count(path)
 
-    def list(self, _word: Token, style: Token | None, columns: tuple[Group, ...] | None) -> List:
+    def list(self, _word: Token, style: Token | None, columns: tuple[Column, ...] | None) -> List:
         chosen: Any = style.removeprefix("--") if style else "text"
         return List(columns or (), chosen)
+
+    def columns(self, *columns: Column) -> tuple[Column, ...]:
+        return columns
+
+    def column(self, path: Path, _as: Token | None, name: Token | None) -> Column:
+        return Column(path, str(name) if name else _last_name(path))
 
     def head(self, _word: Token, lines: Token | None) -> Head:
         return Head(abs(int(lines)) if lines else _LINES)
@@ -355,9 +457,54 @@ class _ToQuery(Transformer[Token, Query]):
         return Dump()
 
     def format(self, _word: Token, token: Token) -> Format:
+        return Format(self._template(token))
+
+    def _template(self, token: Token) -> Template:
         pieces = _PLACEHOLDER.split(self.string(token))
         parts = (self._parse_path(one) if i % 2 else one for i, one in enumerate(pieces))
-        return Format(tuple(part for part in parts if part != ""))
+        return Template(tuple(part for part in parts if part != ""))
+
+    def write(self, _word: Token, file: str) -> Write:
+        return Write(file)
+
+    def history(self, _word: Token, *options: tuple[str, Any]) -> History:
+        given = dict(options)
+        if len(given) < len(options):
+            raise SearchError("an option of | history stands twice")
+        return History(**given)
+
+    def moment(self, option: Token, value: str) -> tuple[str, datetime]:
+        try:
+            return option.removeprefix("--"), moment(value)
+        except ValueError as error:
+            raise SearchError(f"{option}: {error}") from None
+
+    def change(self, _word: Token, name: Token) -> tuple[str, Change]:
+        change: Any = name if name.startswith("node_") else f"node_{name}"
+        if change not in get_args(Change):
+            raise SearchError(f"--change {name}: expected one of {', '.join(get_args(Change))}")
+        return "change", str(change)  # type: ignore[return-value]
+
+    # actions
+
+    def mark(self, word: Token, reason: str | None) -> MarkAs:
+        mark: Any = str(word)
+        return MarkAs(mark, reason or None)
+
+    def set_values(self, word: Token, *values: tuple[str, Any]) -> SetValues:
+        section: Any = word.removeprefix("set_")
+        return SetValues(section, values)
+
+    def assignment(self, name: Token, comparison: Token, value: Any) -> tuple[str, Any]:
+        if comparison != "=":
+            raise SearchError(f"{name} {comparison} …: a value is set with =")
+        return str(name), value
+
+    def tag_update(self, _tag: Token, _update: Token, key: str, value: str) -> TagUpdate:
+        return TagUpdate(key, value)
+
+    def tag_delete(self, _tag: Token, _delete: Token, key: str) -> TagDelete:
+        return TagDelete(key)
 
     def relation(self, name: Token, origin: Token | None, of: Token | None) -> _Later:
         navigation = _RELATIONS[name]

@@ -1,6 +1,10 @@
 """AWS: its kinds, and how they are collected, deleted and tagged."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
 
 from resoto_dagster.providers.aws.declaration import PROVIDER, AwsKind
 from resoto_dagster.providers.aws.kinds import KINDS
@@ -25,6 +29,20 @@ class AwsProvider:
     def kinds(self) -> Mapping[str, AwsKind]:
         """All kinds by name."""
         return KINDS
+
+    @cached_property
+    def version(self) -> str:
+        """A hash of this package, and of what it takes AWS's services from."""
+        digest = hashlib.blake2b(version("botocore").encode(), digest_size=16)
+        for file in sorted(Path(__file__).parent.rglob("*.py")):
+            digest.update(file.read_bytes())
+        return digest.hexdigest()
+
+    def property_types(self, kinds: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        """What resources of the kinds may report: the type of each property in words."""
+        from resoto_dagster.providers.aws.properties import property_types
+
+        return property_types([KINDS[kind] for kind in kinds])
 
     def open(self, settings: AwsSettings) -> ProviderSession:
         """Open a session. Makes no call yet."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from resoto_dagster.model.kind import Kind
+from resoto_dagster.model.kind import Kind, Relation
 from resoto_dagster.model.resource import GLOBAL
 
 PROVIDER = "aws"
@@ -271,6 +271,15 @@ class AwsKind(Kind):
         place = REGION if self.regional or self.region_path else ACCOUNT
         linked = (link.kind for link in self.links if link.parent and link.kind != self.name)
         return tuple(dict.fromkeys((place, *linked)))
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """Its region or account, and what its links lead to."""
+        placed = () if self.name == ACCOUNT else (Relation(self.parents[0], "belongs to"),)
+        linked = (
+            Relation(link.kind, "belongs to" if link.parent else "uses", link.delete) for link in self.links
+        )
+        return tuple(dict.fromkeys((*placed, *linked)))
 
     @property
     def deletable(self) -> bool:

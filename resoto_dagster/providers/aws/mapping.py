@@ -74,10 +74,23 @@ def compile_mapper(kind: AwsKind, members: Mapping[str, Shape]) -> Mapper:
     return make
 
 
+def property_shapes(kind: AwsKind, members: Mapping[str, Shape]) -> dict[str, Shape | None]:
+    """All properties that a resource of the kind may carry, apart from those that every resource has.
+
+    Each with the shape of what the API answers there; None where its value is made of that.
+    """
+    shapes: dict[str, Shape | None] = {
+        target: members[member] for member, (target, _) in _remaining(kind, members).items()
+    }
+    for name, source in kind.properties.items():
+        plain = isinstance(source, str) and "[]" not in source
+        shapes[name] = member_at(members, str(source)) if plain else None
+    return shapes | ({"arn": None} if kind.arn else {})
+
+
 def property_names(kind: AwsKind, members: Mapping[str, Shape]) -> frozenset[str]:
-    """All properties that a resource of the kind may carry, apart from those that every resource has."""
-    names = {target for target, _ in _remaining(kind, members).values()}
-    return frozenset(names | set(kind.properties) | ({"arn"} if kind.arn else set()))
+    """The names of all properties that a resource of the kind may carry."""
+    return frozenset(property_shapes(kind, members))
 
 
 def _properties(kind: AwsKind, members: Mapping[str, Shape]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:

@@ -7,12 +7,14 @@ down_revision = "0002"
 
 _RESOURCES = (
     "DROP INDEX inventory.resources_words",
+    "DROP INDEX inventory.resources_kind_id_idx",
     "DROP INDEX inventory.resources_kind_name_idx",
     "DROP INDEX inventory.resources_kind_expr_idx",
     """
     ALTER TABLE inventory.resources
         ADD COLUMN born timestamptz NOT NULL GENERATED ALWAYS AS (coalesce(ctime, first_seen)) STORED
     """,
+    "CREATE INDEX resources_id ON inventory.resources (id)",
     "CREATE INDEX resources_name ON inventory.resources (name)",
     """
     CREATE INDEX resources_arn ON inventory.resources ((reported ->> 'arn'))
@@ -22,8 +24,10 @@ _RESOURCES = (
     # New entries wait in a list until it is this long or a collect has ended, so that merging is fast.
     """
     CREATE INDEX resources_reported ON inventory.resources USING gin (reported jsonb_path_ops)
-    WITH (gin_pending_list_limit = 65536)
+    WITH (gin_pending_list_limit = 262144)
     """,
+    # A look at the scope for each row would cost a fifth of a merge, which locks the scope anyway.
+    "ALTER TABLE inventory.resources DROP CONSTRAINT resources_scope_id_fkey",
     """
     CREATE TABLE inventory.words (
         node_id uuid PRIMARY KEY,
@@ -40,7 +44,7 @@ _EDGES = (
     """
     CREATE TABLE inventory.deferred_edges (
         owner uuid NOT NULL,
-        scope_id integer NOT NULL REFERENCES inventory.scopes,
+        scope_id integer NOT NULL,
         type text NOT NULL CHECK (type IN ('default', 'delete')),
         outgoing boolean NOT NULL,
         kind text NOT NULL,             -- the other end as the owner knows it
@@ -56,6 +60,7 @@ _EDGES = (
     """,
     "CREATE INDEX deferred_edges_scope ON inventory.deferred_edges (scope_id)",
     "DELETE FROM inventory.edges WHERE src IS NULL OR dst IS NULL",
+    "ALTER TABLE inventory.edges DROP CONSTRAINT edges_scope_id_fkey",
     "ALTER TABLE inventory.edges DROP COLUMN edge_id, DROP COLUMN candidates, DROP COLUMN owner",
     "ALTER TABLE inventory.edges ALTER COLUMN src SET NOT NULL, ALTER COLUMN dst SET NOT NULL",
     "ALTER TABLE inventory.edges ADD COLUMN since timestamptz NOT NULL DEFAULT now()",
@@ -94,7 +99,7 @@ _HISTORY = (
         change text NOT NULL CHECK (change IN ('updated', 'deleted')),
         since timestamptz NOT NULL,     -- when this version began
         node_id uuid NOT NULL,
-        scope_id integer NOT NULL REFERENCES inventory.scopes,
+        scope_id integer NOT NULL,
         kind text NOT NULL,
         id text NOT NULL,
         name text NOT NULL,
@@ -177,6 +182,27 @@ _SEARCHES = (
         FROM inventory.history WHERE since <= moment AND at > moment
     $$
     """,
+    # A change is a version that began, or the last one, that ended.
+    f"""
+    CREATE VIEW inventory.changes AS
+        SELECT {_VERSION}, atime, changed_at, born, changed_at AS happened_at,
+            CASE changed_at WHEN first_seen THEN 'node_created' ELSE 'node_updated' END AS change
+        FROM inventory.resources
+        UNION ALL
+        SELECT {_VERSION}, NULL, since, coalesce(ctime, first_seen), since,
+            CASE since WHEN first_seen THEN 'node_created' ELSE 'node_updated' END
+        FROM inventory.history
+        UNION ALL
+        SELECT {_VERSION}, NULL, since, coalesce(ctime, first_seen), at, 'node_deleted'
+        FROM inventory.history WHERE change = 'deleted'
+    """,  # noqa: S608
+    """
+    CREATE FUNCTION inventory.differing(one jsonb, other jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+        SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(one)
+        WHERE other -> key IS DISTINCT FROM value
+    $$
+    """,
     """
     CREATE FUNCTION inventory.edges_at(moment timestamptz) RETURNS TABLE (src uuid, dst uuid, type text)
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -188,21 +214,105 @@ _SEARCHES = (
 )
 
 
+_PEOPLE = (
+    """
+    CREATE TABLE inventory.annotations (
+        node_id uuid NOT NULL,
+        section text NOT NULL CHECK (section IN ('desired', 'metadata')),
+        name text NOT NULL,
+        value jsonb NOT NULL,
+        author text NOT NULL,
+        at timestamptz NOT NULL,
+        PRIMARY KEY (node_id, section, name)
+    )
+    """,
+    """
+    CREATE TABLE inventory.snapshots (
+        name text PRIMARY KEY,
+        at timestamptz NOT NULL,
+        schedule text                   -- null: a person took it, and it stays until a person deletes it
+    )
+    """,
+    # Of which version of its provider's declarations the properties are; null: they are not known.
+    "ALTER TABLE inventory.kinds ADD COLUMN version text",
+    """
+    CREATE TABLE inventory.properties (
+        name text NOT NULL,
+        kind text NOT NULL,
+        type text NOT NULL,
+        PRIMARY KEY (name, kind)
+    )
+    """,
+)
+
+
+# The identities of resources follow from other bytes than before; marks and journals must find theirs again.
+_IDENTITIES = (
+    """
+    CREATE TEMPORARY TABLE identities ON COMMIT DROP AS
+    SELECT DISTINCT ON (node_id) node_id AS old, CAST(encode(
+        substr(sha256(convert_to(place, 'UTF8')), 1, 8)
+        || substr(sha256(convert_to(place || chr(31) || id, 'UTF8')), 1, 8), 'hex') AS uuid) AS new
+    FROM (
+        SELECT node_id, id, concat_ws(chr(31), s.provider, s.account, s.region, s.kind) AS place
+        FROM (
+            SELECT node_id, id, scope_id FROM inventory.resources
+            UNION SELECT node_id, id, scope_id FROM inventory.history
+        ) known JOIN inventory.scopes s USING (scope_id)
+        UNION SELECT node_id, id, concat_ws(chr(31), provider, account, scope_region, kind)
+        FROM inventory.plan_items
+    ) every
+    """,
+    "CREATE UNIQUE INDEX ON identities (old)",
+    *(
+        f"UPDATE inventory.{table} t SET {column} = i.new FROM identities i WHERE i.old = t.{column}"  # noqa: S608
+        for table, column in (
+            ("resources", "node_id"),
+            ("history", "node_id"),
+            ("marks", "node_id"),
+            ("plan_items", "node_id"),
+            ("journal", "node_id"),
+            ("edges", "src"),
+            ("edges", "dst"),
+            ("deferred_edges", "owner"),
+        )
+    ),
+    """
+    UPDATE inventory.plan_items SET
+        waits_for = ARRAY(
+            SELECT coalesce(i.new, w.node) FROM unnest(waits_for) w(node)
+            LEFT JOIN identities i ON i.old = w.node
+        ),
+        takes_along = coalesce((
+            SELECT jsonb_agg(jsonb_set(a.one, '{0}', to_jsonb(coalesce(CAST(i.new AS text), a.one ->> 0))))
+            FROM jsonb_array_elements(takes_along) a(one)
+            LEFT JOIN identities i ON CAST(i.old AS text) = a.one ->> 0
+        ), '[]')
+    """,
+)
+
+
 def upgrade() -> None:
     """Change the tables and keep what they hold."""
-    for statement in (*_RESOURCES, *_EDGES, *_HISTORY, *_SEARCHES):
+    for statement in (*_RESOURCES, *_EDGES, *_HISTORY, *_SEARCHES, *_PEOPLE, *_IDENTITIES):
         op.execute(statement)
 
 
 _BACK = (
+    "ALTER TABLE inventory.kinds DROP COLUMN version",
+    "DROP TABLE inventory.properties",
+    "DROP TABLE inventory.annotations, inventory.snapshots",
+    "DROP VIEW inventory.changes",
+    "DROP FUNCTION inventory.differing(jsonb, jsonb)",
     "DROP FUNCTION inventory.matching(tsquery)",
     "DROP FUNCTION inventory.edges_at(timestamptz)",
     "DROP FUNCTION inventory.resources_at(timestamptz)",
     "DROP TABLE inventory.words",
     "ALTER TABLE inventory.scopes DROP COLUMN worded",
-    "DROP INDEX inventory.resources_name, inventory.resources_arn",
+    "DROP INDEX inventory.resources_id, inventory.resources_name, inventory.resources_arn",
     "DROP INDEX inventory.resources_born, inventory.resources_reported",
     "ALTER TABLE inventory.resources DROP COLUMN born",
+    "CREATE INDEX ON inventory.resources (kind, id)",
     "CREATE INDEX ON inventory.resources (kind, name)",
     "CREATE INDEX ON inventory.resources (kind, (reported ->> 'arn'))",
     "CREATE INDEX resources_words ON inventory.resources USING gin (inventory.words(reported))",
