@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Literal
 
 import psycopg
@@ -19,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from resoto_dagster import embedded_postgres
 from resoto_dagster.errors import ConfigError, DatabaseUnavailable
+from resoto_dagster.state import state_folder
 
 Driver = Literal["psycopg", "psycopg2"]
 
@@ -26,11 +26,6 @@ CONNECT_SECONDS = 5
 _EXPECTED = "expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 # By SQLSTATE: connection, authorisation, no such database, resources, shutdown and start-up of the server.
 _UNAVAILABLE = ("08", "28", "3D", "53", "57P")
-
-
-def state_folder() -> Path:
-    """Where local state is kept."""
-    return Path(os.environ.get("RESOTO_HOME") or ".resoto").absolute()
 
 
 def database_url() -> str:

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from resoto_dagster.database import database_errors, inventory_engine, state_folder, sync_url
+from resoto_dagster.database import database_errors, inventory_engine, sync_url
 from resoto_dagster.errors import ConfigError, DatabaseUnavailable
+from resoto_dagster.state import state_folder
 
 PASSWORD = "s3cr3t-Word"
 

@@ -20,13 +20,14 @@ from resoto_dagster.cleanup.plan import Plan, PlanItem, load_plan
 from resoto_dagster.cli.output import age, say, table
 from resoto_dagster.cli.progress import Progress
 from resoto_dagster.cli.run import print_run
-from resoto_dagster.database import inventory_engine, state_folder
+from resoto_dagster.database import inventory_engine
 from resoto_dagster.demo.estate import ACCOUNTS, REGIONS, seed
 from resoto_dagster.demo.server import ROLE, DemoError, only_simulated_aws, simulated_aws
 from resoto_dagster.demo.truth import Found, list_everything
 from resoto_dagster.inventory.schema import migrate
 from resoto_dagster.metrics.generate import latest_snapshot
 from resoto_dagster.model.resource import Scope
+from resoto_dagster.state import state_folder
 from resoto_dagster.workflow.run import run_workflow
 
 CLEANED = "222222222222"

@@ -119,29 +119,31 @@ def merge_scope(
         scope_id = _lock(cursor, scope, run_id, now)
         merge = _Merge(cursor, scope.kind, node_ids(scope), scope_id, run_id, now)
         cursor.execute(
-            "SELECT id, hash, atime FROM inventory.resources WHERE scope_id = %s",
+            "SELECT id, hash, mtime, atime FROM inventory.resources WHERE scope_id = %s",
             (merge.scope_id,),
             binary=True,
         )
-        known = {id_: (hash_, atime) for id_, hash_, atime in cursor}
+        known = {id_: (hash_, (mtime, atime)) for id_, hash_, mtime, atime in cursor}
         _remove(merge, [merge.node(id_) for id_ in known if id_ not in found])
         removed = len(known.keys() - found.keys())
         hashes = {}
         changed: list[tuple[Resource, bytes, bytes]] = []
         touched = []
-        for id_, (before, atime) in known.items():
+        for id_, (before, times) in known.items():
             resource = found.get(id_)
             if resource is None:
                 continue
             json, hashes[id_] = _content(resource)
             if hashes[id_] != before:
                 changed.append((resource, json, hashes[id_]))
-            elif resource.atime != atime:
-                touched.append((resource.atime, Jsonb(orjson.Fragment(json)), merge.node(id_)))
+            elif (resource.mtime, resource.atime) != times:
+                reported = Jsonb(orjson.Fragment(json))
+                touched.append((resource.mtime, resource.atime, reported, merge.node(id_)))
         differing = _update(merge, changed)
         if touched:
             cursor.executemany(
-                "UPDATE inventory.resources SET atime = %s, reported = %s WHERE node_id = %s", touched
+                "UPDATE inventory.resources SET mtime = %s, atime = %s, reported = %s WHERE node_id = %s",
+                touched,
             )
         added = [resource for id_, resource in found.items() if id_ not in known]
         hashes |= _add(merge, added)

@@ -9,8 +9,8 @@ import yaml
 from dagster import DagsterInstance, DagsterInvalidConfigError, ExecuteInProcessResult
 from dagster._core.instance.ref import InstanceRef
 
-from resoto_dagster.database import state_folder
 from resoto_dagster.errors import ConfigError
+from resoto_dagster.state import state_folder
 from resoto_dagster.workflow.jobs import WORKFLOW
 from resoto_dagster.workflow.project import Project
 

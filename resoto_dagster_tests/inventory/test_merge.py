@@ -58,6 +58,20 @@ def test_the_time_of_last_access_is_kept_without_counting_as_a_change(engine: En
     assert version(engine) == before
 
 
+def test_the_time_of_the_last_change_counts_no_more_where_it_changes_all_the_time(engine: Engine) -> None:
+    earlier, later = NOW - timedelta(days=2), NOW - timedelta(days=1)
+    collect(engine, {scope(): [resource("v1", mtime=earlier, atime=earlier, volatile=("mtime",))]})
+    before = version(engine)
+    result = merge(engine, resource("v1", mtime=later, atime=earlier, volatile=("mtime",)))
+    assert result.changed == 0
+    stored = "SELECT mtime, CAST(reported ->> 'mtime' AS timestamptz) FROM inventory.resources"
+    assert table(engine, stored) == [(later, later)]
+    assert table(engine, "SELECT * FROM inventory.history") == []
+    assert version(engine) == before
+    at = "SELECT mtime FROM inventory.resources_at(now())"
+    assert table(engine, at) == [(later,)]
+
+
 def test_equal_content_has_an_equal_version_whenever_it_was_read(engine: Engine) -> None:
     collect(engine, ONE)
     first = version(engine)

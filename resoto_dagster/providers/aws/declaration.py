@@ -11,7 +11,7 @@ has one code for many things.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from resoto_dagster.model.kind import Kind, Relation
 from resoto_dagster.model.resource import GLOBAL
@@ -97,6 +97,43 @@ class Detail:
     absent: tuple[str, ...] = ()
     const: Mapping[str, Any] = field(default_factory=dict)
     service: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastUse:
+    """A detail of CloudWatch: when items were last read and written, as `LastRead` and `LastWritten`.
+
+    The metrics `read` and `written` of the `namespace` tell it, those whose `dimension` is what is at the
+    path `id`. `idle` is a path and the values there by which an item says that it is not in use; of others
+    nothing is asked. `since` leads to when it was created.
+    """
+
+    namespace: str
+    dimension: str
+    read: str
+    written: str
+    id: str
+    idle: tuple[str, tuple[str, ...]]
+    since: str
+    service: ClassVar = "cloudwatch"
+    operation: ClassVar = "get_metric_data"
+    members: ClassVar = {"LastRead": "timestamp", "LastWritten": "timestamp"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """A detail of AWS's price list: US dollars for one unit on demand, as `OndemandCost`.
+
+    `code` is the price list's name of the service, `paths` and `const` are the attributes of the product: by
+    name what is at a path of the item, or what is the same for all. The region goes without saying.
+    """
+
+    code: str
+    paths: Mapping[str, str]
+    const: Mapping[str, str]
+    service: ClassVar = "pricing"
+    operation: ClassVar = "get_products"
+    members: ClassVar = {"OndemandCost": "double"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +281,7 @@ class AwsKind(Kind):
     properties: Mapping[str, str | Value] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
     secret: tuple[str, ...] = ()
-    details: tuple[Detail, ...] = ()
+    details: tuple[Detail | LastUse | Price, ...] = ()
     region_path: str | Value | None = None
     links: tuple[Link, ...] = ()
     read: Mapping[str, str | list[str] | Value] | None = None

@@ -7,12 +7,14 @@ from botocore.session import Session
 
 from resoto_dagster.model.resource import Resource
 from resoto_dagster.providers.aws.accounts import Account
-from resoto_dagster.providers.aws.declaration import AwsKind
-from resoto_dagster.providers.aws.details import Item, Run, compile_detail
+from resoto_dagster.providers.aws.declaration import AwsKind, Detail, LastUse, Price
+from resoto_dagster.providers.aws.details import AddDetail, Item, Run, compile_detail
+from resoto_dagster.providers.aws.last_use import compile_last_use
 from resoto_dagster.providers.aws.listing import Listing
 from resoto_dagster.providers.aws.mapping import compile_mapper, gone_check
 from resoto_dagster.providers.aws.params import compile_params
 from resoto_dagster.providers.aws.paths import compile_value
+from resoto_dagster.providers.aws.prices import compile_price
 from resoto_dagster.providers.aws.shapes import item_members
 from resoto_dagster.providers.base import ProviderError
 
@@ -25,7 +27,7 @@ class Reader:
         self._id = compile_value(kind.id)
         self._is_gone = gone_check(kind)
         self._map = compile_mapper(kind, item_members(models, kind))
-        self._details = [compile_detail(kind, detail) for detail in kind.details]
+        self._details = [_compile(kind, detail) for detail in kind.details]
         self._narrow = None if kind.read is None else compile_params(kind.read)
 
     def read_all(self, account: Account, region: str, run: Run) -> list[Resource]:
@@ -65,6 +67,16 @@ class Reader:
         place = account.place(region)
         mapped = (self._map(item, place) for item in items)
         return [resource for resource in mapped if resource is not None]
+
+
+def _compile(kind: AwsKind, detail: Detail | LastUse | Price) -> AddDetail:
+    match detail:
+        case LastUse():
+            return compile_last_use(detail)
+        case Price():
+            return compile_price(detail)
+        case Detail():
+            return compile_detail(kind, detail)
 
 
 def in_turn(calls: Iterable[Callable[[], None]]) -> None:

@@ -17,7 +17,7 @@ from botocore.model import (
 )
 from botocore.session import Session
 
-from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail
+from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, LastUse, Price
 
 Convert = Callable[[Any], Any]
 
@@ -127,7 +127,9 @@ def _listed_members(session: Session, service: str, call: Call) -> dict[str, Sha
     return members
 
 
-def _detail_members(session: Session, kind: AwsKind, detail: Detail) -> dict[str, Shape]:
+def _detail_members(session: Session, kind: AwsKind, detail: Detail | LastUse | Price) -> dict[str, Shape]:
+    if not isinstance(detail, Detail):
+        return {name: Shape(name, {"type": type_}) for name, type_ in detail.members.items()}
     output = _output(session, detail.service or kind.service, detail.operation)
     shape = shape_at(output, detail.result or "")
     if detail.match and isinstance(shape, ListShape):

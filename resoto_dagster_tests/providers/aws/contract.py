@@ -8,7 +8,16 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from botocore.session import Session
 
 from resoto_dagster.model.base_kinds import BASE_KINDS, properties_of
-from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Step, Tagging, Value
+from resoto_dagster.providers.aws.declaration import (
+    AwsKind,
+    Call,
+    Detail,
+    LastUse,
+    Price,
+    Step,
+    Tagging,
+    Value,
+)
 from resoto_dagster.providers.aws.kinds import KINDS
 from resoto_dagster.providers.aws.mapping import RESERVED, property_names
 from resoto_dagster.providers.aws.params import named_in
@@ -42,11 +51,10 @@ _NOT_TOLD = {
     "aws_iam_server_certificate": {"dns_names"},
     "aws_rds_cluster": {"instance_type", "volume_size"},
     "aws_rds_snapshot": {"description", "owner_alias", "owner_id", "volume_id"},
-    "instance_type": {"ondemand_cost", "reservations"},
+    "instance_type": {"reservations"},
     "quota": {"quota", "usage", "quota_type"},
     "region": {"region_in_use"},
     "volume": {"snapshot_before_delete"},
-    "volume_type": {"ondemand_cost"},
 }
 """Properties of base kinds that no answer of AWS holds, or that other kinds tell, by kind or base kind."""
 
@@ -156,7 +164,15 @@ def _of_reported(kind: AwsKind, members: Mapping[str, Shape]) -> Iterator[str]:
             yield from _unreported(kind, source, members)
 
 
-def _detail(kind: AwsKind, detail: Detail, members: Mapping[str, Shape]) -> Iterator[str]:
+def _detail(kind: AwsKind, detail: Detail | LastUse | Price, members: Mapping[str, Shape]) -> Iterator[str]:
+    if isinstance(detail, LastUse):
+        for path in (detail.id, detail.idle[0], detail.since):
+            member_at(members, path)
+        return
+    if isinstance(detail, Price):
+        for path in detail.paths.values():
+            member_at(members, path)
+        return
     operation = operation_model(MODELS, detail.service or kind.service, detail.operation)
     yield from _params(operation, {*detail.params, *detail.const})
     yield from _pagination(operation, None)

@@ -172,9 +172,9 @@ _SEARCHES = (
         ctime timestamptz, mtime timestamptz, atime timestamptz, expires_at timestamptz,
         expires_after interval, first_seen timestamptz, changed_at timestamptz, born timestamptz, past boolean
     ) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-        SELECT node_id, scope_id, kind, id, name, region, reported, ctime, mtime,
-            CASE WHEN atime <= moment THEN atime END, expires_at, expires_after, first_seen, changed_at, born,
-            false
+        SELECT node_id, scope_id, kind, id, name, region, reported, ctime,
+            CASE WHEN mtime <= moment THEN mtime END, CASE WHEN atime <= moment THEN atime END,
+            expires_at, expires_after, first_seen, changed_at, born, false
         FROM inventory.resources WHERE changed_at <= moment
         UNION ALL
         SELECT node_id, scope_id, kind, id, name, region, reported, ctime, mtime, NULL, expires_at,

@@ -5,7 +5,9 @@ from resoto_dagster.providers.aws.declaration import (
     Call,
     Detail,
     HeldBack,
+    LastUse,
     Link,
+    Price,
     Step,
     Tagging,
     Value,
@@ -134,6 +136,16 @@ _INSTANCE_TYPE = AwsKind(
             everywhere=True,
             into="",
         ),
+        Price(
+            code="AmazonEC2",
+            paths={"instanceType": "InstanceType"},
+            const={
+                "operatingSystem": "Linux",
+                "preInstalledSw": "NA",
+                "tenancy": "Shared",
+                "capacitystatus": "Used",
+            },
+        ),
     ),
     id="InstanceType",
     prefix="instance_type",
@@ -142,6 +154,7 @@ _INSTANCE_TYPE = AwsKind(
         "instance_type": "InstanceType",
         "instance_cores": "VCpuInfo.DefaultVCpus",
         "instance_memory": Value("MemoryInfo.SizeInMiB", _gigabytes),
+        "ondemand_cost": "OndemandCost",
         "current_generation": "CurrentGeneration",
         "free_tier_eligible": "FreeTierEligible",
         "supported_usage_classes": "SupportedUsageClasses",
@@ -169,11 +182,24 @@ _VOLUME = AwsKind(
     arn="arn:{partition}:ec2:{region}:{account}:volume/{id}",
     prefix="volume",
     ctime="CreateTime",
+    mtime="LastWritten",
+    atime="LastRead",
     properties={
         "availability_zone": "AvailabilityZone",
         "volume_status": Value("State", lambda state: _VOLUME_STATUS.get(state, "unknown")),
     },
     drop=("VolumeArn",),
+    details=(
+        LastUse(
+            namespace="AWS/EBS",
+            dimension="VolumeId",
+            read="VolumeReadOps",
+            written="VolumeWriteOps",
+            id="VolumeId",
+            idle=("State", ("available",)),
+            since="CreateTime",
+        ),
+    ),
     links=(
         Link(kind="aws_ec2_volume_type", path="VolumeType", parent=True),
         Link(kind="aws_kms_key", path="KmsKeyId", by="arn", delete="before"),
@@ -190,6 +216,7 @@ _VOLUME = AwsKind(
         ),
     ),
     changing=("volume_attachments", "volume_status"),
+    volatile=("mtime",),
 )
 
 _VOLUME_TYPE = AwsKind(
@@ -198,10 +225,17 @@ _VOLUME_TYPE = AwsKind(
     bases=("volume_type",),
     service="ec2",
     api=Call(operation="describe_volumes", items="Volumes[].VolumeType", page_size=500),
+    details=(
+        Price(
+            code="AmazonEC2",
+            paths={"volumeApiName": "VolumeType"},
+            const={"productFamily": "Storage"},
+        ),
+    ),
     id="VolumeType",
     prefix="volume_type",
     tags="",
-    properties={"volume_type": "VolumeType"},
+    properties={"volume_type": "VolumeType", "ondemand_cost": "OndemandCost"},
 )
 
 _SNAPSHOT = AwsKind(
