@@ -25,7 +25,7 @@ migrate(inventory_engine())
 TABLES = {
     *("kinds", "accounts", "scopes", "resources", "words", "marks", "history"),
     *("edges", "deferred_edges", "past_edges"),
-    *("actions", "hook_outcomes", "plans", "plan_items", "journal", "metrics"),
+    *("actions", "hook_outcomes", "event_batches", "plans", "plan_items", "journal", "metrics"),
 }
 
 
