@@ -49,6 +49,7 @@ aws-policies: .venv/installed ## Write deploy/aws anew, as the kinds are declare
 	$(BIN)/resoto aws iam-policy --collect --into deploy/aws
 	$(BIN)/resoto aws iam-policy --cleanup --tagging --into deploy/aws
 	$(BIN)/resoto aws role-template > deploy/aws/role-template.yaml
+	$(BIN)/resoto aws events-template > deploy/aws/events.yaml
 
 bench: .venv/installed ## Measure, and print the tables of benchmarks/README.md; ENDPOINT=URL adds a collect
 	$(BIN)/python benchmarks/startup.py

@@ -7,6 +7,7 @@ from resoto_dagster.errors import ResotoError
 from resoto_dagster.workflow.cleanup import cleanup_asset
 from resoto_dagster.workflow.cleanup_plan import cleanup_plan_asset
 from resoto_dagster.workflow.collect import collect_assets
+from resoto_dagster.workflow.events import events_job, events_sensor, listening
 from resoto_dagster.workflow.executors import executor
 from resoto_dagster.workflow.generate_metrics import metrics_asset
 from resoto_dagster.workflow.hook_jobs import hook_job, hook_sensor
@@ -21,6 +22,7 @@ def build_definitions(project: Project) -> Definitions:
     """Everything that a project gives Dagster."""
     purge, snapshot = purge_job(project), snapshot_job(project)
     hook_jobs = {hook: hook_job(project, hook) for hook in project.hooks}
+    event_jobs = {provider: events_job(project, provider) for provider in listening(project)}
     return Definitions(
         assets=[
             collect_assets(project),
@@ -28,9 +30,12 @@ def build_definitions(project: Project) -> Definitions:
             cleanup_asset(project),
             metrics_asset(project),
         ],
-        jobs=[*jobs(), purge, snapshot, *hook_jobs.values()],
+        jobs=[*jobs(), purge, snapshot, *hook_jobs.values(), *event_jobs.values()],
         schedules=[schedule(project), purge_schedule(purge), *snapshot_schedules(project, snapshot)],
-        sensors=[hook_sensor(project, hook, job) for hook, job in hook_jobs.items()],
+        sensors=[
+            *(hook_sensor(project, hook, job) for hook, job in hook_jobs.items()),
+            *(events_sensor(project, provider, job) for provider, job in event_jobs.items()),
+        ],
         resources={TABLES: InventoryTables(project)},
         executor=executor(),
     )

@@ -1,5 +1,6 @@
 """What the guides say can be done: their settings are ones, and their parameters exist."""
 
+import json
 import re
 import textwrap
 from pathlib import Path
@@ -11,6 +12,8 @@ from resoto_dagster.settings_file import parse_settings
 
 ROOT = Path(__file__).parents[1]
 CONNECT_AWS = (ROOT / "docs" / "how-to" / "connect-aws.md").read_text(encoding="utf-8")
+
+COLLECT_ON_EVENTS = (ROOT / "docs" / "how-to" / "collect-on-events.md").read_text(encoding="utf-8")
 
 _BLOCK = re.compile(r"(?:^ {7,}\S.*\n(?: *\n)?)+", re.MULTILINE)
 SETTINGS = [block for block in map(textwrap.dedent, _BLOCK.findall(CONNECT_AWS)) if ":\n" in block]
@@ -36,3 +39,33 @@ def test_the_parameters_in_the_guide_are_those_of_the_template() -> None:
         re.findall(r"\b([A-Z]\w+)=(?:yes|[0-9]{12}|SOMETHING-LONG)", CONNECT_AWS)
     ) - {"ParameterValue"}
     assert named == set(template["Parameters"]) - {"RoleName"}
+
+
+def test_the_settings_in_the_guide_to_events_are_taken() -> None:
+    blocks = [block for block in map(textwrap.dedent, _BLOCK.findall(COLLECT_ON_EVENTS)) if ":\n" in block]
+    taken = [parse_settings(block, "collect-on-events.md").providers["aws"].own for block in blocks]
+    assert [section.model_dump()["events"]["queue"].rpartition("/")[2] for section in taken] == [
+        "resoto-events",
+        "resoto-events",
+    ]
+
+
+def test_the_parameters_and_outputs_in_the_guide_to_events_are_those_of_the_template() -> None:
+    template = yaml.safe_load((ROOT / "deploy" / "aws" / "events.yaml").read_text(encoding="utf-8"))
+    named = set(re.findall(r"ParameterKey=(\w+)", COLLECT_ON_EVENTS)) | set(
+        re.findall(r"\b([A-Z]\w+)=(?:arn:|o-)", COLLECT_ON_EVENTS)
+    ) - {"ParameterValue"}
+    assert named == set(template["Parameters"]) - {"Name"}
+    outputs = re.search(r"Keep the outputs (.+)\.", COLLECT_ON_EVENTS)
+    assert outputs is not None
+    assert re.findall(r"`(\w+)`", outputs[1]) == list(template["Outputs"])
+
+
+def test_the_pattern_in_the_guide_to_events_is_the_template_s_without_its_services() -> None:
+    template = yaml.safe_load((ROOT / "deploy" / "aws" / "events.yaml").read_text(encoding="utf-8"))
+    pattern = template["Resources"]["Rule1"]["Properties"]["EventPattern"]
+    detail = {
+        key: value for key, value in pattern["detail"].items() if key not in ("eventSource", "eventName")
+    }
+    shown = json.loads(COLLECT_ON_EVENTS[COLLECT_ON_EVENTS.index("    {\n") :].partition("\n\n")[0])
+    assert shown == {**pattern, "detail": detail}

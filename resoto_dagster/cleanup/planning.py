@@ -48,6 +48,7 @@ _MARKED = f"""
     )
     SELECT r.node_id, s.provider, s.account, a.name AS account_name, s.region AS scope_region, r.region,
         r.kind, r.id, r.name, r.reported, {BORN} AS born, s.state, s.error, s.run_id, s.succeeded_at,
+        a.attempted_at AS account_read_at,
         k.deletable, marked.reason, marked.author, shielded.reason AS shield, shielded.author AS shielder
     FROM marked
     JOIN inventory.resources r ON r.node_id = marked.node_id
@@ -107,8 +108,14 @@ def _why_kept(row: Any, settings: CleanupSettings, collected_by: str | None) -> 
         return f"not read well: {row.error or row.state}"
     if collected_by is not None and row.run_id != collected_by:
         return f"not collected by this run, last {row.succeeded_at:%Y-%m-%d %H:%M}Z"
-    if row.succeeded_at < datetime.now(UTC) - settings.max_data_age:
+    oldest = datetime.now(UTC) - settings.max_data_age
+    if row.succeeded_at < oldest:
         return f"data is too old: last collected {row.succeeded_at:%Y-%m-%d %H:%M}Z"
+    # A scope alone may have been read since, on an event; who needs its resources was not.
+    if collected_by is None and row.account_read_at is None:
+        return "its account was never collected as a whole"
+    if collected_by is None and row.account_read_at < oldest:
+        return f"data is too old: its account was last collected {row.account_read_at:%Y-%m-%d %H:%M}Z"
     if row.account not in settings.accounts.get(row.provider, []):
         return f"cleanup.accounts does not list {row.provider} account {row.account}"
     return None

@@ -26,6 +26,7 @@ def iam_policy(
     collect: Annotated[bool, typer.Option("--collect", help="Allow what collecting calls.")] = False,
     cleanup: Annotated[bool, typer.Option("--cleanup", help="Allow what deleting calls.")] = False,
     tagging: Annotated[bool, typer.Option("--tagging", help="Allow changes of tags.")] = False,
+    events: Annotated[bool, typer.Option("--events", help="Allow reading the queue of events.")] = False,
     kinds: Kinds = None,
     into: Annotated[
         Path | None,
@@ -48,10 +49,19 @@ def iam_policy(
     from resoto_dagster.providers.aws.policies import LONGEST, documents, statements_for
 
     parts = [
-        name for name, wanted in (("collect", collect), ("cleanup", cleanup), ("tagging", tagging)) if wanted
+        name
+        for name, wanted in (
+            ("collect", collect),
+            ("cleanup", cleanup),
+            ("tagging", tagging),
+            ("events", events),
+        )
+        if wanted
     ]
     if not parts:
-        raise ResotoError("say what the policy is for: --collect, --cleanup, --tagging, or several of them")
+        raise ResotoError(
+            "say what the policy is for: --collect, --cleanup, --tagging, --events, or several of them"
+        )
     made = documents(statements_for(parts, _chosen(kinds)), LONGEST)
     if not made:
         raise ResotoError(f"there is nothing to allow: none of these kinds has any {' or '.join(parts)}")
@@ -62,6 +72,20 @@ def iam_policy(
             print_json(document)
     else:
         _write(into, f"{'-'.join(parts)}-policy", made)
+
+
+@app.command()
+def events_template(kinds: Kinds = None) -> None:
+    """Print a CloudFormation template of the queue of events, and of the rules that fill it.
+
+    One stack has the queue; others, in further regions and accounts, forward to it.
+
+    Example: `resoto aws events-template > events.yaml`
+    """
+    from resoto_dagster.providers.aws.events_template import events_template as template
+    from resoto_dagster.providers.aws.role_template import as_yaml
+
+    print(as_yaml(template(_chosen(kinds))), end="")
 
 
 @app.command()

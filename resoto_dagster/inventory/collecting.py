@@ -232,6 +232,60 @@ class InventorySink:
             self.failed_accounts[account] = error
 
 
+class PartialSink(InventorySink):
+    """The sink of a collect that reads only some scopes, known before: all others, and the accounts, stay.
+
+    What it reads is not marked as being read, so that a run that dies on its way leaves no trace: a scope
+    keeps its last state until it is merged or has failed. Of one that fails and was never known before, only
+    `totals` tell.
+    """
+
+    def __init__(self, engine: Engine, provider: str, run_id: str, scopes: Collection[Scope]):
+        super().__init__(engine, provider, run_id)
+        self._open = set(scopes)
+
+    def accounts_expected(self, accounts: Sequence[str]) -> None:
+        """Other accounts are not forgotten, and these are not said to be read."""
+
+    def scopes_expected(self, scopes: Sequence[Scope]) -> None:
+        """They keep their state until they are read."""
+
+    def collected(self, scope: Scope, resources: Sequence[Resource]) -> None:
+        """Merge a scope that was read to its end; one that the database can't take has failed."""
+        super().collected(scope, resources)
+        self._end(scope)
+
+    def failed(self, scope: Scope, error: str) -> None:
+        """Keep the scope's last good state, and mark it failed."""
+        super().failed(scope, error)
+        self._end(scope)
+
+    def account_failed(self, account: str, error: str) -> None:
+        """Remember why; what of the account was to be read fails at the end."""
+        with self._lock:
+            self.failed_accounts[account] = error
+
+    def close(self) -> list[Scope]:
+        """Fail what was not read because its account, or the list of accounts, could not be.
+
+        Returns the other scopes that were not read: they are not, or no longer, configured.
+        """
+        accounts = {scope.account for scope in self._open}
+        unknown = [error for name, error in self.failed_accounts.items() if name not in accounts]
+        left = []
+        for scope in sorted(self._open):
+            error = self.failed_accounts.get(scope.account) or next(iter(unknown), None)
+            if error is None:
+                left.append(scope)
+            else:
+                self.failed(scope, error)
+        return left
+
+    def _end(self, scope: Scope) -> None:
+        with self._lock:
+            self._open.discard(scope)
+
+
 def _fail_account(connection: Connection, provider: str, account: str, error: str, run_id: str) -> None:
     values = {"provider": provider, "account": account, "error": error, "run_id": run_id}
     now = datetime.now(UTC)

@@ -50,12 +50,55 @@ class Answer:
     request_ids: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change of which a provider told: what it is called, and the scopes that it may have touched.
+
+    The `id` stays the same when it is delivered again; the `receipt`, by which it is forgotten, does not.
+    """
+
+    id: str
+    receipt: str
+    name: str
+    scopes: frozenset[Scope]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Events of what is collected, each once, and how many others were dropped, by the reason."""
+
+    events: tuple[Event, ...]
+    dropped: Mapping[str, int]
+
+
+class EventSource(Protocol):
+    """Where a provider tells of changes. What was received comes again until it is forgotten."""
+
+    def receive(self, kinds: Collection[str]) -> Received:
+        """Wait some seconds for events that touch one of the kinds, and take as many as there are, bounded.
+
+        What concerns nothing that is collected, and what can't be understood, is forgotten at once and
+        counted. What an event says is never logged. Raises ProviderError.
+        """
+
+    def forget(self, receipts: Sequence[str]) -> None:
+        """Have events not delivered again. Raises ProviderError; those that are left come again then."""
+
+    def close(self) -> None:
+        """Close all connections."""
+
+
 class ProviderSession(Protocol):
     """A provider with its settings, clients and credentials; safe to use from many threads."""
 
-    def collect(self, kinds: Collection[str], sink: CollectSink) -> None:
+    def collect(
+        self, kinds: Collection[str], sink: CollectSink, only: Collection[Scope] | None = None
+    ) -> None:
         """Read the named kinds of all configured accounts and regions and report to the sink.
 
+        With `only` nothing is read and reported but those scopes, and the accounts they are in; those that
+        are not configured are left out without a word. Only a sink that knows that it is told of a part may
+        be given then (`PartialSink`): other scopes, and the accounts as such, stay as they are.
         Never raises for what one account or scope did wrong: that is reported.
         """
 
@@ -115,6 +158,12 @@ class Provider(Protocol):
 
     def open(self, settings: Any) -> ProviderSession:
         """Open a session with validated settings. Makes no call yet."""
+
+    def tells_events(self, settings: Any) -> bool:
+        """Whether the settings name a source of events."""
+
+    def open_events(self, settings: Any) -> EventSource:
+        """Open the source of events that validated settings name. Makes no call yet."""
 
 
 @contextmanager

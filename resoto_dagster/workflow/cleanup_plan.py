@@ -15,6 +15,7 @@ from resoto_dagster.cleanup.planners.expired import unreadable
 from resoto_dagster.cleanup.planning import make_plan
 from resoto_dagster.errors import ResotoError
 from resoto_dagster.inventory.marks import forget_authors_except
+from resoto_dagster.inventory.turn import wait_for_turn
 from resoto_dagster.model.durations import format_duration
 from resoto_dagster.model.resource import StoredResource
 from resoto_dagster.providers.base import ProviderSession
@@ -44,6 +45,7 @@ class _Rules:
 
 
 def _plan(context: OpExecutionContext, project: Project, engine: Engine) -> None:
+    wait_for_turn(engine)
     with engine.begin() as connection:
         forget_authors_except(connection, "hook", [hook.name for hook in project.hooks])
         marked = run_planners(connection, project.settings.cleanup.planners, root_run_id(context.run))

@@ -30,6 +30,7 @@ from resoto_dagster.inventory.collecting import (
     settle_graph,
 )
 from resoto_dagster.inventory.status import inventory_version, scope_statuses
+from resoto_dagster.inventory.turn import wait_for_turn
 from resoto_dagster.model.kind import Kind
 from resoto_dagster.providers.base import provider_session
 from resoto_dagster.workflow.graphs import Materialized, graph_name, post_gate, pre_gate
@@ -99,6 +100,7 @@ def collect_op(project: Project, provider: str) -> OpDefinition:
     def collect(context: OpExecutionContext, engine: Engine) -> Iterator[Output[None]]:
         selected = [name for name in order if name in context.selected_output_names]
         everything = len(selected) == len(order)
+        wait_for_turn(engine)
         sink = InventorySink(engine, provider, root_run_id(context.run))
         with engine.begin() as connection:
             known = project.providers[provider]

@@ -18,10 +18,10 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from resoto_dagster.workflow.project import Project
 
 WORKFLOW = "collect_and_cleanup"
-_TAGS = {"resoto/workflow": "true"}
+ONE_AT_A_TIME = {"resoto/workflow": "true"}
 """Dagster runs one run with this tag at a time (dagster.yaml); hooks' runs are free of it."""
 
-_UNFINISHED = [
+UNFINISHED = [
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,
     DagsterRunStatus.STARTING,
@@ -43,7 +43,7 @@ def jobs() -> Sequence[UnresolvedAssetJobDefinition]:
         "metrics": (metrics, "Generates metrics from what was collected last."),
     }
     return [
-        define_asset_job(name, selection=selection, description=description, tags=_TAGS)
+        define_asset_job(name, selection=selection, description=description, tags=ONE_AT_A_TIME)
         for name, (selection, description) in described.items()
     ]
 
@@ -52,7 +52,7 @@ def schedule(project: Project) -> ScheduleDefinition:
     """Launches the workflow by the configured cron; a tick is skipped while the last run still runs."""
 
     def evaluate(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
-        unfinished = context.instance.get_runs(RunsFilter(job_name=WORKFLOW, statuses=_UNFINISHED), limit=1)
+        unfinished = context.instance.get_runs(RunsFilter(job_name=WORKFLOW, statuses=UNFINISHED), limit=1)
         if unfinished:
             run = unfinished[0]
             return SkipReason(f"run {run.run_id} of {WORKFLOW} is still {run.status.value.lower()}")

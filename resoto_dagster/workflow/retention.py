@@ -3,7 +3,7 @@
 Dagster keeps every run and event for ever otherwise, 2 kB an event.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from dagster import (
     DagsterInstance,
@@ -19,7 +19,11 @@ from dagster import (
 
 from resoto_dagster.errors import ResotoError
 from resoto_dagster.inventory.snapshots import forget_history
+from resoto_dagster.workflow.events import job_name, listening
 from resoto_dagster.workflow.project import Project, failure
+
+KEEP_ON_EVENTS = timedelta(days=2)
+"""How long runs on events are kept at most: there may be one every minute."""
 
 _ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
@@ -31,9 +35,13 @@ def _shown(instance: DagsterInstance) -> frozenset[str]:
     return frozenset(event.run_id for event in events if event is not None)
 
 
-def delete_old_runs(instance: DagsterInstance, before: datetime) -> int:
-    """Delete the runs that ended and were made before a moment, with their events. Returns how many."""
-    old = set(instance.get_run_ids(RunsFilter(statuses=_ENDED, created_before=before))) - _shown(instance)
+def delete_old_runs(instance: DagsterInstance, before: datetime, job: str | None = None) -> int:
+    """Delete the runs that ended and were made before a moment, of all jobs or of one, with their events.
+
+    Returns how many.
+    """
+    wanted = RunsFilter(statuses=_ENDED, created_before=before, job_name=job)
+    old = set(instance.get_run_ids(wanted)) - _shown(instance)
     for run_id in old:
         instance.delete_run(run_id)
     return len(old)
@@ -44,8 +52,12 @@ def purge_job(project: Project) -> JobDefinition:
 
     @op(description="Deletes Dagster's runs that are older than keep_runs, but those that assets show.")
     def delete_runs(context: OpExecutionContext) -> None:
-        before = datetime.now(UTC) - project.settings.keep_runs
-        context.log.info("%s runs deleted", delete_old_runs(context.instance, before))
+        now, keep = datetime.now(UTC), project.settings.keep_runs
+        count = delete_old_runs(context.instance, now - keep)
+        for provider in listening(project):
+            before = now - min(keep, KEEP_ON_EVENTS)
+            count += delete_old_runs(context.instance, before, job_name(provider))
+        context.log.info("%s runs deleted", count)
 
     @op(description="Forgets what changed longer ago than keep_history, but what snapshots hold.")
     def delete_history(context: OpExecutionContext) -> None:

@@ -28,15 +28,16 @@ def test_a_policy_is_printed_for_the_kinds_that_are_named(folder: Path) -> None:
 
 
 def test_each_part_is_a_statement_of_its_own(folder: Path) -> None:
-    printed = resoto("aws", "iam-policy", "--tagging", "--cleanup", "--collect", "--kinds", "volume").stdout
+    parts = ("--events", "--tagging", "--cleanup", "--collect")
+    printed = resoto("aws", "iam-policy", *parts, "--kinds", "volume").stdout
     sids = [statement["Sid"] for statement in json.loads(printed)["Statement"]]
-    assert sids == ["Collect", "ListOrganization", "EnterAccounts", "Cleanup", "Tagging"]
+    assert sids == ["Collect", "ListOrganization", "EnterAccounts", "Cleanup", "Tagging", "Events"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([], "say what the policy is for: --collect, --cleanup, --tagging, or several of them"),
+        ([], "say what the policy is for: --collect, --cleanup, --tagging, --events, or several of them"),
         (["--collect", "--kinds", "volum"], "--kinds: unknown kind 'volum'; did you mean 'volume'?"),
         (
             ["--cleanup", "--tagging", "--kinds", "aws_region"],

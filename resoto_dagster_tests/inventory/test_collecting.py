@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from resoto_dagster.inventory.collecting import InventorySink
+from resoto_dagster.inventory.collecting import InventorySink, PartialSink
 from resoto_dagster.model.resource import Edge, EdgeType
 from resoto_dagster_tests.estate import collect, resource, scope, table
 
@@ -58,3 +58,75 @@ def test_an_account_of_which_nothing_was_ever_known_is_forgotten(engine: Engine)
         ("sim", "known"),
         ("sim", "named"),
     ]
+
+
+def known_scopes(engine: Engine) -> list[tuple[Any, ...]]:
+    return table(engine, "SELECT account, kind, state, error, run_id FROM inventory.scopes ORDER BY 1, 2")
+
+
+def test_a_collect_of_a_part_leaves_all_other_scopes_and_the_accounts_as_they_were(engine: Engine) -> None:
+    volumes, instances = scope(), scope("sim_instance")
+    collect(engine, {volumes: [resource("v1")], instances: [resource("i1", "sim_instance")]})
+    InventorySink(engine, "sim", "run-1").account_failed("a3", "AccessDenied")
+    accounts = table(engine, "SELECT * FROM inventory.accounts ORDER BY account")
+    sink = PartialSink(engine, "sim", "run-2", [volumes])
+    sink.accounts_expected(["a1"])
+    sink.scopes_expected([volumes])
+    assert [row[2] for row in known_scopes(engine)] == ["fresh", "fresh"], "it is not marked as being read"
+    sink.collected(volumes, [resource("v1"), resource("v2")])
+    assert sink.close() == []
+    assert known_scopes(engine) == [
+        ("a1", "sim_instance", "fresh", None, "run-1"),
+        ("a1", "sim_volume", "fresh", None, "run-2"),
+    ]
+    assert table(engine, "SELECT * FROM inventory.accounts ORDER BY account") == accounts
+    assert (sink.totals["sim_volume"].added, sink.scopes["fresh"]) == (1, 1)
+
+
+def test_an_account_that_fails_in_a_collect_of_a_part_fails_that_part(engine: Engine) -> None:
+    mine, theirs, other = scope(), scope(account="a2"), scope("sim_instance")
+    collect(engine, {one: [] for one in (mine, theirs, other)})
+    sink = PartialSink(engine, "sim", "run-2", [mine, theirs])
+    sink.account_failed("a1", "AccessDenied")
+    sink.collected(theirs, [])
+    assert sink.close() == []
+    assert known_scopes(engine) == [
+        ("a1", "sim_instance", "fresh", None, "run-1"),
+        ("a1", "sim_volume", "failed", "AccessDenied", "run-2"),
+        ("a2", "sim_volume", "fresh", None, "run-2"),
+    ]
+    assert table(engine, "SELECT DISTINCT state FROM inventory.accounts") == [("fresh",)]
+
+
+def test_a_part_fails_when_its_account_may_be_the_one_that_can_not_be_told(engine: Engine) -> None:
+    collect(engine, {scope(): [], scope(account="a2"): []})
+    sink = PartialSink(engine, "sim", "run-2", [scope(), scope(account="a2"), scope(account="a3")])
+    sink.account_failed("default", "NoCredentialsError")
+    sink.collected(scope(account="a2"), [])
+    assert sink.close() == []
+    assert [row[:4] for row in known_scopes(engine)] == [
+        ("a1", "sim_volume", "failed", "NoCredentialsError"),
+        ("a2", "sim_volume", "fresh", None),
+    ], "of a3 nothing was known, and it may not be configured at all"
+    assert len(sink.totals["sim_volume"].failed) == 2
+
+
+def test_a_part_that_is_not_configured_is_told_and_not_failed(engine: Engine) -> None:
+    sink = PartialSink(engine, "sim", "run-1", [scope(account="a2"), scope()])
+    assert sink.close() == [scope(), scope(account="a2")]
+    assert known_scopes(engine) == []
+
+
+def test_a_scope_of_a_part_that_can_not_be_stored_has_failed(engine: Engine) -> None:
+    collect(engine, {scope(): []})
+    sink = PartialSink(engine, "sim", "run-2", [scope()])
+    sink.collected(scope(), [resource("v1", tags={"owner": "nul\x00"})])
+    assert sink.close() == []
+    assert [row[:3] for row in known_scopes(engine)] == [("a1", "sim_volume", "failed")]
+
+
+def test_a_scope_of_a_part_that_was_never_known_is_there_when_it_was_read(engine: Engine) -> None:
+    sink = PartialSink(engine, "sim", "run-1", [scope()])
+    sink.collected(scope(), [resource("v1")])
+    assert known_scopes(engine) == [("a1", "sim_volume", "fresh", None, "run-1")]
+    assert table(engine, "SELECT count(*) FROM inventory.accounts") == [(0,)]

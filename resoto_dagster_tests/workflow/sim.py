@@ -3,8 +3,8 @@
 Dagster loads the job again by name for a re-execution, so what a test arranges is kept in `STATE`.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,7 @@ from resoto_dagster.config import ProviderSettings, Settings
 from resoto_dagster.definitions import build_definitions
 from resoto_dagster.hooks import Hook
 from resoto_dagster.model.resource import Resource, Scope
-from resoto_dagster.providers.base import CollectSink, Provider
+from resoto_dagster.providers.base import CollectSink, Event, Provider, ProviderError, Received
 from resoto_dagster.workflow.project import Project
 from resoto_dagster_tests.cleanup.cloud import Cloud
 from resoto_dagster_tests.estate import KINDS
@@ -27,11 +27,20 @@ class SimCloud(Cloud):
     def __init__(self, *resources: Resource):
         super().__init__(*resources)
         self.denied: set[str] = set()
+        self.unreadable = ""
         self.collected: list[str] = []
+        self.events = SimEvents()
 
-    def collect(self, kinds: Collection[str], sink: CollectSink) -> None:
+    def collect(
+        self, kinds: Collection[str], sink: CollectSink, only: Collection[Scope] | None = None
+    ) -> None:
         sink.accounts_expected(["a1"])
         scopes = {kind: Scope("sim", "a1", "r1", kind) for kind in kinds}
+        if only is not None:
+            scopes = {kind: scope for kind, scope in scopes.items() if scope in only}
+        if self.unreadable:
+            sink.account_failed("a1", self.unreadable)
+            return
         sink.scopes_expected(list(scopes.values()))
         for kind, scope in scopes.items():
             self.collected.append(kind)
@@ -41,8 +50,40 @@ class SimCloud(Cloud):
                 sink.collected(scope, [one for one in self.resources.values() if one.kind == kind])
 
 
+class SimEvents:
+    """What the made-up cloud tells: events come again until they are forgotten."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, Event] = {}
+        self.dropped: dict[str, int] = {}
+        self.broken = ""
+        self.deliveries = 0
+
+    def tell(self, id_: str, kind: str, account: str = "a1", name: str = "change") -> None:
+        """Something happened to a kind in a region of an account."""
+        self.waiting[id_] = Event(id_, "", name, frozenset({Scope("sim", account, "r1", kind)}))
+
+    def receive(self, kinds: Collection[str]) -> Received:
+        if self.broken:
+            raise ProviderError(self.broken)
+        self.deliveries += 1
+        events = [replace(one, receipt=f"{id_}/{self.deliveries}") for id_, one in self.waiting.items()]
+        return Received(tuple(events), self.dropped)
+
+    def forget(self, receipts: Sequence[str]) -> None:
+        if self.broken:
+            raise ProviderError(self.broken)
+        for receipt in receipts:
+            self.waiting.pop(receipt.partition("/")[0], None)
+
+    def close(self) -> None:
+        pass
+
+
 class NoSettings(BaseModel):
-    """The made-up provider has none."""
+    """The made-up provider has none, but whether it tells events."""
+
+    events: bool = False
 
 
 @dataclass
@@ -61,6 +102,12 @@ class SimProvider:
 
     def open(self, settings: Any) -> SimCloud:
         return self.cloud
+
+    def tells_events(self, settings: Any) -> bool:
+        return bool(settings.events)
+
+    def open_events(self, settings: Any) -> SimEvents:
+        return self.cloud.events
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from resoto_dagster.providers.aws.declaration import PROVIDER, AwsKind
 from resoto_dagster.providers.aws.kinds import KINDS
 from resoto_dagster.providers.aws.settings import AwsSettings
-from resoto_dagster.providers.base import ProviderSession
+from resoto_dagster.providers.base import EventSource, ProviderSession
 
 
 class AwsProvider:
@@ -49,6 +49,16 @@ class AwsProvider:
         from resoto_dagster.providers.aws.session import AwsSession
 
         return AwsSession(settings, KINDS)
+
+    def tells_events(self, settings: AwsSettings) -> bool:
+        """Whether the settings name a queue of events."""
+        return settings.events is not None
+
+    def open_events(self, settings: AwsSettings) -> EventSource:
+        """Open the queue of events that the settings name. Makes no call yet."""
+        from resoto_dagster.providers.aws.event_queue import EventQueue
+
+        return EventQueue(settings, KINDS)
 
 
 provider = AwsProvider()

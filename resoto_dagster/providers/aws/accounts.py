@@ -93,6 +93,10 @@ class Account:
             return tuple(sorted(region["RegionName"] for region in answer["Regions"]))
         return self._enabled(dict.fromkeys(wanted)) if wanted else ()
 
+    def is_to_collect(self, region: str) -> bool:
+        """Whether a region is one of the settings, as far as they alone tell. Asks AWS nothing."""
+        return self._wanted_regions is None or region in self._wanted_regions
+
     def client(self, service: str, region: str) -> ServiceClient:
         """A client of a service in a region, for `global` in the partition's home region."""
         entered = self._enter()

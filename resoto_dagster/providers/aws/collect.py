@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 
 from resoto_dagster.model.resource import GLOBAL, Scope
@@ -22,15 +22,19 @@ def collect(
     kinds: Sequence[AwsKind],
     reader: Callable[[AwsKind], Reader],
     sink: CollectSink,
+    only: Collection[Scope] | None = None,
 ) -> None:
-    """Read the kinds of all accounts and report to the sink. Raises only what the sink raises."""
+    """Read the kinds of all accounts, or of them only some scopes, and report to the sink.
+
+    Raises only what the sink raises.
+    """
     # Two pools: a scope waits for its details, a detail for nothing, so that neither can block the other.
     with (
         ThreadPoolExecutor(CONNECTIONS // 2, "aws-detail") as details,
         ThreadPoolExecutor(CONNECTIONS // 2, "aws-scope") as scopes,
     ):
         try:
-            _Collect(kinds, reader, sink, scopes, details).run(accounts)
+            _Collect(kinds, reader, sink, scopes, details, only).run(accounts)
         except BaseException:  # of the sink, or an interrupt: end as soon as what runs has ended
             scopes.shutdown(wait=False, cancel_futures=True)
             raise
@@ -44,12 +48,14 @@ class _Collect:
         sink: CollectSink,
         scopes: ThreadPoolExecutor,
         details: ThreadPoolExecutor,
+        only: Collection[Scope] | None,
     ) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
         self._reader = reader
         self._sink = sink
         self._scopes = scopes
         self._details = details
+        self._only = only
 
     def run(self, accounts: Sequence[Account]) -> None:
         todo = self._announce(accounts)
@@ -74,7 +80,8 @@ class _Collect:
         for account in accounts:
             try:
                 name = account.id if account.configured == DEFAULT_ACCOUNT else account.configured
-                named.setdefault(name, account)
+                if self._only is None or not name.isdigit() or any(name == one.account for one in self._only):
+                    named.setdefault(name, account)  # what is no id stands for accounts that are not known
             except ProviderError as error:
                 failed[account.configured] = one_line(str(error))
         self._sink.accounts_expected([*named, *failed])
@@ -82,14 +89,19 @@ class _Collect:
             self._sink.account_failed(name, reason)
         return named
 
+    def _wants(self, scope: Scope) -> bool:
+        return self._only is None or scope in self._only
+
     def _plan(self, name: str, account: Account) -> list[Scope]:
         """Announce and return the scopes of an account; none when it can't be entered."""
         try:
             scopes = [
-                Scope(PROVIDER, account.id, region, kind.name)
+                scope
                 for region in (GLOBAL, *account.regions())
                 for kind in self._kinds.values()
-                if kind.api_in(region) and account.offered(kind.service, region)
+                if kind.api_in(region)
+                and self._wants(scope := Scope(PROVIDER, account.id, region, kind.name))
+                and account.offered(kind.service, region)
             ]
         except Exception as error:  # whatever is wrong with one account concerns no other
             self._sink.account_failed(name, _reason(error, name))

@@ -64,6 +64,7 @@ _ACTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "ListObjectsV2": ("s3:ListBucket",),
         "ListParts": ("s3:ListMultipartUploadParts",),
     },
+    "sqs": {"DeleteMessageBatch": ("sqs:DeleteMessage",)},
     "s3control": {
         "DeletePublicAccessBlock": ("s3:PutAccountPublicAccessBlock",),
         "GetPublicAccessBlock": ("s3:GetAccountPublicAccessBlock",),

@@ -10,7 +10,7 @@ from botocore.session import Session
 from resoto_dagster.providers.aws.clients import new_session
 from resoto_dagster.providers.aws.declaration import AwsKind
 from resoto_dagster.providers.aws.permissions import iam_actions, service_of
-from resoto_dagster.providers.aws.settings import DEFAULT_ROLE
+from resoto_dagster.providers.aws.settings import DEFAULT_QUEUE, DEFAULT_ROLE
 from resoto_dagster.providers.aws.shapes import operation_model
 
 LONGEST = 6144
@@ -26,6 +26,13 @@ LISTING = (
 )
 """What is asked in the account that lists those of an organization."""
 
+RECEIVING = (
+    ("sqs", "delete_message_batch"),
+    ("sqs", "get_queue_url"),
+    ("sqs", "receive_message"),
+)
+"""What is called to receive events from a queue."""
+
 Document = dict[str, Any]
 _Operation = tuple[str, str]
 
@@ -40,7 +47,7 @@ class Statement:
 
 
 def statements_for(parts: Iterable[str], kinds: Collection[AwsKind]) -> list[Statement]:
-    """What the parts `collect`, `cleanup` and `tagging` need; the last two on top of the first."""
+    """What the parts `collect`, `cleanup`, `tagging` and `events` need; all others on top of the first."""
     made: dict[str, Callable[[], list[Statement]]] = {
         "collect": lambda: [
             Statement("Collect", collect_actions(kinds)),
@@ -49,6 +56,7 @@ def statements_for(parts: Iterable[str], kinds: Collection[AwsKind]) -> list[Sta
         ],
         "cleanup": lambda: [Statement("Cleanup", cleanup_actions(kinds))],
         "tagging": lambda: [Statement("Tagging", tagging_actions(kinds))],
+        "events": lambda: [Statement("Events", _actions(RECEIVING), f"arn:*:sqs:*:*:{DEFAULT_QUEUE}")],
     }
     return [statement for part in parts for statement in made[part]()]
 

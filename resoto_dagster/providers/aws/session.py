@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Collection, Mapping
 
-from resoto_dagster.model.resource import Resource, StoredResource
+from resoto_dagster.model.resource import Resource, Scope, StoredResource
 from resoto_dagster.providers.aws.accounts import Account
 from resoto_dagster.providers.aws.clients import loading, new_session
 from resoto_dagster.providers.aws.collect import collect
@@ -27,9 +27,11 @@ class AwsSession:
         self._models = new_session()
         self._readers: dict[str, Reader] = {}
 
-    def collect(self, kinds: Collection[str], sink: CollectSink) -> None:
-        """Read the named kinds of all configured accounts and regions and report to the sink."""
-        collect(self._accounts(), [self._kinds[name] for name in kinds], self._reader, sink)
+    def collect(
+        self, kinds: Collection[str], sink: CollectSink, only: Collection[Scope] | None = None
+    ) -> None:
+        """Read the named kinds of all configured accounts and regions, or `only` some scopes."""
+        collect(self._accounts(), [self._kinds[name] for name in kinds], self._reader, sink, only)
 
     def read(self, resource: StoredResource) -> Resource | None:
         """Read one resource again; None when it is gone. Raises ProviderError when AWS does not say."""

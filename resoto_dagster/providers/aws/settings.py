@@ -8,12 +8,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 DEFAULT_ACCOUNT = "default"
 DEFAULT_ROLE = "resoto"
+DEFAULT_QUEUE = "resoto-events"
 DEFAULT_SESSION = "resoto_dagster"
 
 _ROLE_NAME = re.compile(r"[\w+=,.@/-]+", re.ASCII)
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}|\{account\}):role/[\w+=,.@/-]+", re.ASCII)
 _UNIT = re.compile(r"r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}")
 _SESSION = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_QUEUE_NAME = re.compile(r"[\w-]{1,80}", re.ASCII)
+_QUEUE_URL = re.compile(r"https?://[\w.:-]+/[0-9]{12}/[\w-]{1,80}", re.ASCII)
+_QUEUE_REGION = re.compile(r"https?://(?:sqs(?:-fips)?\.)?([a-z]{2,}(?:-[a-z]+)+-[0-9]+)\.[a-z]")
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
 
@@ -203,6 +207,61 @@ class OrganizationSettings(BaseModel):
         return self
 
 
+class EventsSettings(BaseModel):
+    """The SQS queue into which EventBridge puts what CloudTrail says of changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    queue: str = Field(description="The queue's URL, or its name.")
+    region: Annotated[str | None, BeforeValidator(_region)] = Field(
+        default=None, description="The queue's region, where the URL does not say it."
+    )
+    account: AccountSettings = Field(
+        default=AccountSettings(),
+        description="The account that may read the queue, and how to get into it. "
+        "Default: the credentials' own account.",
+    )
+
+    @field_validator("queue")
+    @classmethod
+    def _names_a_queue(cls, queue: str) -> str:
+        if not (_QUEUE_NAME.fullmatch(queue) or _QUEUE_URL.fullmatch(queue)):
+            raise ValueError(
+                "a queue is the URL or the name of an SQS queue that is no FIFO queue, "
+                f"e.g. https://sqs.us-east-1.amazonaws.com/111111111111/{DEFAULT_QUEUE}, not {queue!r}"
+            )
+        return queue
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Self:
+        in_url = _region_in(self.queue)
+        if self.region is None and in_url is None:
+            raise ValueError(f"the queue {self.queue!r} needs a region: its name or URL does not say one")
+        if self.region and in_url and self.region != in_url:
+            raise ValueError(f"region is {self.region}, and the queue's URL says {in_url}")
+        if self.account.regions is not None:
+            raise ValueError("account.regions is of no use here: the queue is in one region")
+        return self
+
+    @property
+    def in_region(self) -> str:
+        """The region that the queue is in."""
+        region = self.region or _region_in(self.queue)
+        assert region is not None
+        return region
+
+    @property
+    def named(self) -> bool:
+        """Whether the queue is given by its name."""
+        return _QUEUE_NAME.fullmatch(self.queue) is not None
+
+
+def _region_in(url: str) -> str | None:
+    """The region that the URL of a queue names."""
+    found = _QUEUE_REGION.match(url)
+    return found and found[1]
+
+
 class AwsSettings(BaseModel):
     """What to collect of AWS. Credentials and endpoints come the way botocore finds them."""
 
@@ -227,6 +286,11 @@ class AwsSettings(BaseModel):
         default=None,
         min_length=1,
         description="Profile of AWS's configuration files; default: the credentials botocore finds.",
+    )
+    events: Annotated[EventsSettings | None, BeforeValidator(_said)] = Field(
+        default=None,
+        description="A queue of CloudTrail's events, by which what was touched is collected within a minute. "
+        "Default: none.",
     )
 
     @model_validator(mode="before")

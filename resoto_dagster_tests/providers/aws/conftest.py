@@ -16,6 +16,7 @@ from moto.server import ThreadedMotoServer
 from resoto_dagster.providers.aws import provider
 from resoto_dagster.providers.aws.settings import AwsSettings
 from resoto_dagster.providers.base import ProviderSession
+from resoto_dagster_tests.providers.aws.cloudtrail import Queue
 from resoto_dagster_tests.providers.aws.front import Front
 from resoto_dagster_tests.providers.aws.harness import ACCOUNT, REGION, RecordingSink
 from resoto_dagster_tests.providers.aws.synthetic import Synthetic
@@ -101,6 +102,15 @@ def collect_kind(open_session: Callable[..., ProviderSession]) -> Callable[..., 
         return sink.of_kind(kind)
 
     return collect
+
+
+@pytest.fixture
+def queue(client: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Queue:
+    """An empty queue of events, which nobody waits at for what may still come."""
+    monkeypatch.setattr("resoto_dagster.providers.aws.event_queue.WAIT_SECONDS", 0)
+    monkeypatch.setattr("resoto_dagster.providers.aws.event_queue.QUIET_SECONDS", 0)
+    sqs = client("sqs")
+    return Queue(sqs, sqs.create_queue(QueueName="resoto-events")["QueueUrl"])
 
 
 @pytest.fixture

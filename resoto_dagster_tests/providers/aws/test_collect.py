@@ -217,3 +217,63 @@ def test_scopes_that_wait_for_details_do_not_keep_them_from_running(
     )
     assert not sink.failures
     assert len(sink.found) == 6
+
+
+def collected_only(session: ProviderSession, *only: Scope) -> RecordingSink:
+    sink = RecordingSink()
+    session.collect({scope.kind for scope in only}, sink, only=only)
+    assert set(sink.found) | set(sink.failures) == set(sink.announced)
+    return sink
+
+
+def test_a_part_is_read_and_nothing_else(client: Client, open_session: Open, front: Front) -> None:
+    volume = make_volume(client("ec2"))
+    make_volume(client("ec2", OTHER_REGION))
+    client("iam").create_user(UserName="one")
+    session = open_session(accounts=BOTH, regions=[REGION, OTHER_REGION])
+    volumes = Scope("aws", ACCOUNT, REGION, "aws_ec2_volume")
+    vpcs = Scope("aws", ACCOUNT, OTHER_REGION, "aws_vpc")
+    users = Scope("aws", ACCOUNT, "global", "aws_iam_user")
+    front.requests.clear()
+    sink = collected_only(session, volumes, vpcs, users)
+    assert sink.accounts == [ACCOUNT]
+    assert set(sink.found) == {volumes, vpcs, users}
+    assert [one.id for one in sink.found[volumes]] == [volume]
+    assert [one.name for one in sink.found[users]] == ["one"]
+    asked = {(one.action, one.region) for one in front.requests if one.service == "ec2"}
+    assert asked == {
+        ("DescribeRegions", REGION),
+        ("DescribeVolumes", REGION),
+        ("DescribeVpcs", OTHER_REGION),
+    }
+    assert front.count()["AssumeRole"] == 0, "the other account is not entered"
+
+
+def test_of_a_part_only_what_is_configured_is_read(open_session: Open) -> None:
+    session = open_session()
+    sink = collected_only(
+        session,
+        Scope("aws", OTHER_ACCOUNT, REGION, "aws_vpc"),
+        Scope("aws", ACCOUNT, OTHER_REGION, "aws_vpc"),
+        Scope("aws", ACCOUNT, "global", "aws_vpc"),
+    )
+    assert (sink.announced, sink.account_failures) == ([], {})
+
+
+def test_a_part_of_an_account_that_can_not_be_entered_fails_the_account(
+    open_session: Open, front: Front
+) -> None:
+    front.refuse(lambda asked: asked.action == "AssumeRole")
+    sink = collected_only(open_session(accounts=BOTH), Scope("aws", OTHER_ACCOUNT, REGION, "aws_vpc"))
+    assert list(sink.account_failures) == sink.accounts == [OTHER_ACCOUNT]
+
+
+def test_a_part_fails_what_it_might_be_in(open_session: Open, front: Front) -> None:
+    front.refuse(lambda asked: asked.service == "organizations")
+    session = open_session(organization={}, accounts=[{"id": ACCOUNT}])
+    sink = collected_only(session, Scope("aws", OTHER_ACCOUNT, REGION, "aws_vpc"))
+    assert list(sink.account_failures) == sink.accounts == ["organization"]
+
+
+def test_nothing_is_read_of_an_empty_part(open_session: Open) -> None:
+    assert collected_only(open_session()).announced == []

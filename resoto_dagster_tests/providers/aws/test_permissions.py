@@ -12,6 +12,7 @@ from resoto_dagster.providers.aws.permissions import iam_action, iam_actions
         ("monitoring", "DescribeAlarms", ("cloudwatch:DescribeAlarms",)),
         ("s3", "DeleteObjects", ("s3:DeleteObject", "s3:DeleteObjectVersion")),
         ("s3", "DeleteBucket", ("s3:DeleteBucket",)),
+        ("sqs", "DeleteMessageBatch", ("sqs:DeleteMessage",)),
         ("apigateway", "GetRestApis", ("apigateway:GET",)),
         ("apigateway", "DeleteStage", ("apigateway:DELETE",)),
         ("apigateway", "TagResource", ("apigateway:PUT",)),

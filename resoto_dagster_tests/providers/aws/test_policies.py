@@ -11,6 +11,7 @@ from botocore.client import BaseClient
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
+from resoto_dagster.providers.aws import provider
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Step, Tagging
 from resoto_dagster.providers.aws.kinds import KINDS
 from resoto_dagster.providers.aws.permissions import iam_actions, service_of
@@ -26,9 +27,12 @@ from resoto_dagster.providers.aws.policies import (
     tagging_actions,
 )
 from resoto_dagster.providers.aws.role_template import as_yaml, role_template
+from resoto_dagster.providers.aws.settings import AwsSettings
 from resoto_dagster.providers.base import ProviderSession
 from resoto_dagster_tests.cli.commands import RESOTO
+from resoto_dagster_tests.providers.aws.cloudtrail import Queue
 from resoto_dagster_tests.providers.aws.harness import (
+    ACCOUNT,
     OTHER_ACCOUNT,
     REGION,
     RecordingSink,
@@ -186,6 +190,23 @@ def test_who_collects_may_list_an_organization_and_enter_its_accounts() -> None:
     assert listing.resource == "*"
     assert unknown(listing.actions) == []
     assert entering == Statement("EnterAccounts", ("sts:AssumeRole",), "arn:*:iam::*:role/resoto")
+
+
+def test_all_calls_for_events_are_allowed(
+    client: Client, queue: Queue, request: pytest.FixtureRequest
+) -> None:
+    queue.tell("ec2", "CreateVolume")
+    events = {"queue": "resoto-events", "region": REGION}
+    settings = AwsSettings.model_validate({"accounts": [{"id": ACCOUNT}], "events": events})
+    source = provider.open_events(settings)
+    called = request.getfixturevalue("called")
+    (event,) = source.receive(KINDS).events
+    source.forget([event.receipt])
+    source.close()
+    (statement,) = statements_for(["events"], [])
+    assert called - {"sts:GetCallerIdentity"} == set(statement.actions)
+    assert statement.resource == "arn:*:sqs:*:*:resoto-events"
+    assert unknown(statement.actions) == []
 
 
 def test_a_policy_that_is_too_long_becomes_several() -> None:

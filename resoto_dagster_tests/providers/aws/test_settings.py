@@ -1,5 +1,6 @@
 """The section `aws`: what is taken, and how the rest is refused."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from resoto_dagster.providers.aws.settings import (
     AccountSelection,
     AccountSettings,
     AwsSettings,
+    EventsSettings,
     OrganizationSettings,
 )
 
@@ -109,3 +111,67 @@ def test_what_holds_can_be_said_again(section: dict[str, Any]) -> None:
 def test_every_field_is_described() -> None:
     models = [AwsSettings, AccountSettings, OrganizationSettings, AccountSelection]
     assert all(field.description for model in models for field in model.model_fields.values())
+
+
+URL = "https://sqs.eu-central-1.amazonaws.com/111111111111/resoto-events"
+
+
+def test_events_are_off_by_default() -> None:
+    assert AwsSettings().events is None
+
+
+@pytest.mark.parametrize(
+    ("events", "region", "named"),
+    [
+        ({"queue": URL}, "eu-central-1", False),
+        ({"queue": URL, "region": "eu-central-1"}, "eu-central-1", False),
+        (
+            {"queue": URL.replace(".com", ".com.cn").replace("eu-central-1", "cn-north-1")},
+            "cn-north-1",
+            False,
+        ),
+        ({"queue": URL.replace("sqs.", "sqs-fips.")}, "eu-central-1", False),
+        ({"queue": "https://eu-west-1.queue.amazonaws.com/111111111111/a"}, "eu-west-1", False),
+        (
+            {"queue": "http://127.0.0.1:5000/111111111111/a-queue", "region": "us-east-1"},
+            "us-east-1",
+            False,
+        ),
+        ({"queue": "resoto-events", "region": "us-gov-west-1"}, "us-gov-west-1", True),
+    ],
+)
+def test_a_queue_is_named_by_its_url_or_its_name_and_is_in_a_region(
+    events: dict[str, Any], region: str, named: bool
+) -> None:
+    settings = EventsSettings.model_validate(events)
+    assert (settings.in_region, settings.named) == (region, named)
+    assert settings.account == AccountSettings()
+
+
+def test_the_account_of_the_queue_is_entered_as_any_other() -> None:
+    account = {"id": "222222222222", "role": "reader", "external_id": "x-1", "profile": "work"}
+    settings = EventsSettings.model_validate({"queue": URL, "account": account})
+    assert settings.account == AccountSettings.model_validate(account)
+
+
+@pytest.mark.parametrize(
+    ("events", "problem"),
+    [
+        ({}, "Field required"),
+        ({"queue": "resoto-events"}, "the queue 'resoto-events' needs a region"),
+        ({"queue": "http://127.0.0.1/111111111111/a"}, "needs a region"),
+        ({"queue": "events.fifo", "region": "us-east-1"}, "an SQS queue that is no FIFO queue"),
+        ({"queue": f"{URL}.fifo"}, "an SQS queue that is no FIFO queue"),
+        ({"queue": "arn:aws:sqs:us-east-1:111111111111:a"}, "a queue is the URL or the name"),
+        ({"queue": "https://sqs.us-east-1.amazonaws.com/a"}, "a queue is the URL or the name"),
+        ({"queue": URL, "region": "us-east-1"}, "region is us-east-1, and the queue's URL says eu-central-1"),
+        ({"queue": URL, "region": "frankfurt"}, "a region looks like us-east-1, not 'frankfurt'"),
+        ({"queue": URL, "account": {"regions": ["us-east-1"]}}, "account.regions is of no use here"),
+        ({"queue": URL, "account": {"role": "reader"}}, "an account with a role needs its id"),
+        ({"queue": URL, "url": URL}, "Extra inputs are not permitted"),
+        (None, "expected something, but there is nothing"),
+    ],
+)
+def test_a_queue_that_can_not_be_meant_is_refused(events: dict[str, Any] | None, problem: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(problem)):
+        AwsSettings.model_validate({"events": events})
