@@ -10,6 +10,7 @@ from resoto_dagster.providers.aws.declaration import (
     Tagging,
     Value,
 )
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 
 def _tags(arn: str) -> Detail:
@@ -43,6 +44,7 @@ _WORK_GROUP = AwsKind(
     properties={"description": "Description"},
     links=(
         Link(kind="aws_s3_bucket", path=Value("Configuration.ResultConfiguration.OutputLocation", _bucket)),
+        *encrypted_with("Configuration.ResultConfiguration.EncryptionConfiguration.KmsKey"),
     ),
     missing=_MISSING,
     delete=(

@@ -10,7 +10,12 @@ from resoto_dagster.providers.aws.declaration import (
     Tagging,
     Value,
 )
-from resoto_dagster.providers.aws.kinds.service_quotas import counted_by_quota, instance_quota
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
+from resoto_dagster.providers.aws.kinds.service_quotas import (
+    counted_by_quota,
+    instance_quota,
+    volume_quota,
+)
 
 TAGGING = Tagging(
     upsert="create_tags",
@@ -176,7 +181,7 @@ _VOLUME = AwsKind(
     drop=("VolumeArn",),
     links=(
         Link(kind="aws_ec2_volume_type", path="VolumeType", parent=True),
-        Link(kind="aws_kms_key", path="KmsKeyId", by="arn", delete="before"),
+        *encrypted_with("KmsKeyId"),
         Link(kind="aws_ec2_instance", path="Attachments[].InstanceId", parent=True, delete="after"),
     ),
     read={"VolumeIds": ["id"]},
@@ -198,10 +203,24 @@ _VOLUME_TYPE = AwsKind(
     bases=("volume_type",),
     service="ec2",
     api=Call(operation="describe_volumes", items="Volumes[].VolumeType", page_size=500),
+    details=(
+        Detail(
+            operation="list_service_quotas",
+            service="service-quotas",
+            params={},
+            const={"ServiceCode": "ebs"},
+            result="Quotas",
+            match=("QuotaCode", Value("VolumeType", volume_quota)),
+            into="Quota",
+        ),
+    ),
     id="VolumeType",
     prefix="volume_type",
     tags="",
-    properties={"volume_type": "VolumeType"},
+    # In tebibytes, of all volumes of the type together.
+    properties={"volume_type": "VolumeType", "quota": "Quota.Value"},
+    drop=("Quota",),
+    links=(counted_by_quota("VolumeType", volume_quota),),
 )
 
 _SNAPSHOT = AwsKind(
@@ -227,7 +246,7 @@ _SNAPSHOT = AwsKind(
     },
     links=(
         Link(kind="aws_ec2_volume", path="VolumeId", parent=True),
-        Link(kind="aws_kms_key", path="KmsKeyId", by="arn", delete="before"),
+        *encrypted_with("KmsKeyId"),
     ),
     read={"SnapshotIds": ["id"]},
     missing=("InvalidSnapshot.NotFound",),
