@@ -72,7 +72,7 @@ EVERYTHING = AwsKind(
             each=Call(operation="list_object_versions", items="Versions"),
             params={"Bucket": "id"},
         ),
-        Step(operation="delete_bucket", params={"Bucket": "id"}),
+        Step(operation="delete_bucket", params={"Bucket": "id"}, until="bucket_not_exists"),
     ),
     tagging=Tagging(upsert="put_bucket_tagging", remove="put_object_tagging", params={"Bucket": "id"}),
 )
@@ -93,6 +93,7 @@ def test_the_actions_are_those_of_all_calls_of_a_declaration() -> None:
         "s3:DeleteBucket",
         "s3:DeleteObject",
         "s3:DeleteObjectVersion",
+        "s3:ListBucket",
         "s3:ListBucketVersions",
     )
     assert tagging_actions([volume, EVERYTHING]) == (
