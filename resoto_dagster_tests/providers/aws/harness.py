@@ -23,6 +23,7 @@ class RecordingSink:
     found: dict[Scope, list[Resource]] = field(default_factory=dict)
     failures: dict[Scope, str] = field(default_factory=dict)
     account_failures: dict[str, str] = field(default_factory=dict)
+    empty: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def accounts_expected(self, accounts: Sequence[str]) -> None:
@@ -32,6 +33,7 @@ class RecordingSink:
 
     def scopes_expected(self, scopes: Sequence[Scope]) -> None:
         with self._lock:
+            assert scopes
             assert {scope.account for scope in scopes} <= set(self.accounts)
             self.announced.extend(scopes)
 
@@ -47,6 +49,12 @@ class RecordingSink:
             assert scope not in self.found | self.failures
             assert "\n" not in error
             self.failures[scope] = error
+
+    def account_empty(self, account: str, reason: str) -> None:
+        with self._lock:
+            assert account in self.accounts
+            assert "\n" not in reason
+            self.empty[account] = reason
 
     def account_failed(self, account: str, error: str) -> None:
         with self._lock:
