@@ -160,7 +160,7 @@ def test_lineage_follows_what_kinds_belong_to() -> None:
     assert parents["aws_service_quota"] == ("aws_region",)
     assert parents["aws_ec2_subnet"] == ("aws_vpc",)
     assert "aws_ec2_subnet" in parents["aws_ec2_instance"]
-    assert parents["aws_ec2_volume"] == ("aws_ec2_instance",)
+    assert parents["aws_ec2_volume"] == ("aws_ec2_volume_type", "aws_ec2_instance")
     order = list(parents)
     for kind, above in parents.items():
         assert all(order.index(parent) < order.index(kind) for parent in above)

@@ -12,6 +12,8 @@ ACCOUNT = "123456789012"
 OTHER_ACCOUNT = "222222222222"
 REGION = "us-east-1"
 OTHER_REGION = "eu-west-1"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k-1"
+"""The ARN of a key."""
 
 
 @dataclass
@@ -99,6 +101,12 @@ def uses(kind: str, value: str, by: str = "id") -> Edge:
 def goes_before(kind: str, value: str, by: str = "id") -> Edge:
     """The edge that says that the resource must be deleted before the other one."""
     return Edge(EdgeType.DELETE, False, kind, value, by)
+
+
+def encrypted_with(key: str = KEY) -> set[Edge]:
+    """The edges to the key that the resource is encrypted with, by its ARN or its id."""
+    by = "arn" if key.startswith("arn:") else "id"
+    return {uses("aws_kms_key", key, by), goes_before("aws_kms_key", key, by)}
 
 
 def goes_after(kind: str, value: str, by: str = "id") -> Edge:

@@ -4,7 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from resoto_dagster_tests.providers.aws.harness import ACCOUNT, REGION, belongs_to, stored, uses
+from resoto_dagster_tests.providers.aws.harness import (
+    ACCOUNT,
+    REGION,
+    belongs_to,
+    encrypted_with,
+    stored,
+    uses,
+)
 from resoto_dagster_tests.providers.aws.synthetic import Refusal
 
 ARN = f"arn:aws:athena:{REGION}:{ACCOUNT}:"
@@ -59,7 +66,11 @@ def test_properties_and_edges_of_a_work_group(reports, collect_kind):
             },
         },
     }
-    assert set(group.edges) == {belongs_to("aws_region", REGION), uses("aws_s3_bucket", "results")}
+    assert set(group.edges) == {
+        belongs_to("aws_region", REGION),
+        uses("aws_s3_bucket", "results"),
+        *encrypted_with("a-key"),
+    }
     assert (primary.id, primary.tags) == ("primary", {})
     assert set(primary.edges) == {belongs_to("aws_region", REGION)}
 

@@ -440,7 +440,11 @@ def test_a_realtime_log_config_from_its_properties_to_its_deletion(synthetic, co
             {"stream_type": "Kinesis", "kinesis_stream_config": {"role_arn": role, "stream_arn": stream}}
         ],
     }
-    assert set(log.edges) == {OF_ACCOUNT, uses("aws_iam_role", role, "arn")}
+    assert set(log.edges) == {
+        OF_ACCOUNT,
+        uses("aws_iam_role", role, "arn"),
+        uses("aws_kinesis_stream", stream, "arn"),
+    }
     known = stored(log)
     assert session.read(known) == log
     session.update_tags(known, {"team": "a"}, ["owner"])

@@ -19,6 +19,7 @@ from resoto_dagster_tests.providers.aws.harness import (
     stored,
     uses,
 )
+from resoto_dagster_tests.providers.aws.synthetic import Synthetic
 
 Client = Callable[..., Any]
 Collect = Callable[..., list[Any]]
@@ -168,17 +169,24 @@ def test_volume(client: Client, collect_kind: Collect, instance: dict[str, Any])
     }
 
 
-def test_a_volume_type_is_collected_once_while_it_is_in_use(client: Client, collect_kind: Collect) -> None:
+def test_a_volume_type_is_collected_once_while_it_is_in_use(
+    synthetic: Synthetic, collect_kind: Collect
+) -> None:
+    volumes: list[dict[str, str]] = []
+    synthetic.answer("ec2", "DescribeVolumes", lambda _: {"Volumes": volumes})
     assert collect_kind("aws_ec2_volume_type") == []
-    for volume_type in ("gp3", "standard", "gp3"):
-        client("ec2").create_volume(AvailabilityZone=f"{REGION}a", Size=1, VolumeType=volume_type)
+    volumes += [{"VolumeType": volume_type} for volume_type in ("gp3", "new", "standard", "gp3")]
+    quotas = [{"QuotaCode": "L-9CF3C2EB", "Value": 300.0}, {"QuotaCode": "L-7A658B76", "Value": 50.0}]
+    synthetic.answer("service-quotas", "ListServiceQuotas", {"Quotas": quotas})
 
-    gp3, standard = collect_kind("aws_ec2_volume_type")
+    gp3, new, standard = collect_kind("aws_ec2_volume_type")
 
+    assert synthetic.asked("service-quotas", "ListServiceQuotas") == [{"ServiceCode": "ebs"}]
     assert (gp3.id, gp3.name, gp3.tags) == ("gp3", "gp3", {})
-    assert gp3.properties == {"volume_type": "gp3"}
-    assert gp3.edges == (IN_REGION,)
-    assert standard.properties == {"volume_type": "standard"}
+    assert gp3.properties == {"volume_type": "gp3", "quota": 50.0}
+    assert set(gp3.edges) == {IN_REGION, belongs_to("aws_service_quota", "L-7A658B76")}
+    assert standard.properties == {"volume_type": "standard", "quota": 300.0}
+    assert (new.properties, new.edges) == ({"volume_type": "new"}, (IN_REGION,))
     assert KINDS["aws_ec2_volume_type"].phantom
 
 

@@ -47,7 +47,7 @@ def _named(source: str | Value, by: Literal["arn", "id"]) -> Value:
 def _way(name: str) -> str:
     if ":key/" in name:
         return "arn"
-    return "alias" if "alias/" in name else "id"
+    return "alias" if ":" in name or name.startswith("alias/") else "id"
 
 
 def _if_own(key: str | None, manager: str | None, *_: Any) -> str | None:
