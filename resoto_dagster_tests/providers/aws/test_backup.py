@@ -245,6 +245,14 @@ def test_what_goes_along_with_a_recovery_point(points, collect_kind, session):
     assert session.goes_along(snapshot, of_volume)
 
 
+def test_an_image_goes_along_with_the_recovery_point_that_it_is(session):
+    image = f"arn:aws:ec2:{REGION}::image/ami-1"
+    point = map_item("aws_backup_recovery_point", {"RecoveryPointArn": image, "ResourceType": "EC2"})
+
+    assert set(point.edges) == {belongs_to("aws_region", REGION), uses("aws_ec2_image", image, "arn")}
+    assert session.goes_along(stored(map_item("aws_ec2_image", {"ImageId": "ami-1"})), stored(point))
+
+
 def test_a_recovery_point_is_read_and_deleted(points, synthetic, collect_kind, session):
     found = {point.id: point for point in collect_kind("aws_backup_recovery_point")}
     known = stored(found[SNAPSHOT])

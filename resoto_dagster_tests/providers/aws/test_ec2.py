@@ -9,6 +9,7 @@ import pytest
 from resoto_dagster.model.resource import Resource
 from resoto_dagster.providers.aws.kinds import KINDS
 from resoto_dagster.providers.base import ProviderError, ProviderSession
+from resoto_dagster_tests.providers.aws.answers import map_item
 from resoto_dagster_tests.providers.aws.harness import (
     ACCOUNT,
     REGION,
@@ -209,6 +210,15 @@ def test_snapshot(client: Client, collect_kind: Collect) -> None:
         "owner_id": ACCOUNT,
     }
     assert set(found.edges) == {IN_REGION, belongs_to("aws_ec2_volume", volume)}
+
+
+def test_a_snapshot_that_aws_backup_made_is_held_back(session: ProviderSession) -> None:
+    made = {"Key": "aws:backup:source-resource", "Value": "vol-1:1"}
+    for tags, kept in (([*TAGS, made], "AWS Backup owns it"), (TAGS, None), ([], None)):
+        found = map_item("aws_ec2_snapshot", {"SnapshotId": "snap-1", "Tags": tags})
+        assert found is not None
+        assert found.properties["snapshot_made_by_backup"] is (kept is not None)
+        assert session.held_back(stored(found)) == kept
 
 
 def test_keypair(instance: dict[str, Any], client: Client, collect_kind: Collect) -> None:

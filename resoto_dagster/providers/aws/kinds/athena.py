@@ -22,7 +22,11 @@ def _bucket(location: str) -> str:
     return location.removeprefix("s3://").partition("/")[0]
 
 
-_MISSING = ("ResourceNotFoundException",)
+_MISSING = (
+    "ResourceNotFoundException",
+    "InvalidRequestException: is not found",
+    "InvalidRequestException: was not found",
+)
 
 _TAGGING = Tagging(upsert="tag_resource", remove="untag_resource", params={"ResourceARN": "arn"})
 

@@ -151,6 +151,7 @@ _RECOVERY_POINT = AwsKind(
         _OF_PLAN,
         Link(kind="aws_backup_recovery_point", path="ParentRecoveryPointArn", parent=True),
         Link(kind="aws_ec2_snapshot", path=_if_type("EBS", "RecoveryPointArn"), by="arn"),
+        Link(kind="aws_ec2_image", path=_if_type("EC2", "RecoveryPointArn"), by="arn"),
         *encrypted_with("EncryptionKeyArn"),
     ),
     read={"BackupVaultName": "backup_vault_name", "ByResourceArn": "resource_arn"},
@@ -161,7 +162,7 @@ _RECOVERY_POINT = AwsKind(
             params={"BackupVaultName": "backup_vault_name", "RecoveryPointArn": "arn"},
         ),
     ),
-    takes_along=("aws_backup_recovery_point", "aws_ec2_snapshot"),
+    takes_along=("aws_backup_recovery_point", "aws_ec2_image", "aws_ec2_snapshot"),
     changing=(
         "aggregated_scan_result",
         "index_status",

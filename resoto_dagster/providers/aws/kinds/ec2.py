@@ -26,6 +26,11 @@ TAGGING = Tagging(
 )
 """How everything that the service EC2 knows is tagged."""
 
+MADE_BY_BACKUP = Value(
+    "Tags", lambda tags: any(tag["Key"] == "aws:backup:source-resource" for tag in tags), absent=False
+)
+"""Whether AWS Backup made it; EC2 deletes no such snapshot or image, which goes with its recovery point."""
+
 _INSTANCE_STATUS = {
     "pending": "busy",
     "running": "running",
@@ -243,6 +248,7 @@ _SNAPSHOT = AwsKind(
         "encrypted": "Encrypted",
         "owner_id": "OwnerId",
         "owner_alias": "OwnerAlias",
+        "snapshot_made_by_backup": MADE_BY_BACKUP,
     },
     links=(
         Link(kind="aws_ec2_volume", path="VolumeId", parent=True),
@@ -252,6 +258,7 @@ _SNAPSHOT = AwsKind(
     missing=("InvalidSnapshot.NotFound",),
     delete=(Step(operation="delete_snapshot", params={"SnapshotId": "id"}),),
     tagging=TAGGING,
+    held_back=(HeldBack("snapshot_made_by_backup", (True,), "AWS Backup owns it"),),
     changing=("snapshot_progress", "snapshot_state_message"),
 )
 
