@@ -39,7 +39,7 @@ def iam_policy(
 
     Examples:
 
-    * `resoto aws iam-policy --collect > collect.json`
+    * `resoto aws iam-policy --collect --kinds instance --kinds volume > collect.json`
 
     * `resoto aws iam-policy --cleanup --tagging --kinds volume --kinds snapshot`
 

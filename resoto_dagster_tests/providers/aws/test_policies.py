@@ -214,6 +214,11 @@ def test_aws_takes_every_policy(client: Client) -> None:
         client("iam").create_policy(PolicyName=f"resoto-{number}", PolicyDocument=text)
 
 
+def test_a_role_takes_all_of_what_a_collect_needs_inline() -> None:
+    made = documents(statements_for(["collect"], KINDS.values()))
+    assert sum(len(json.dumps(document, separators=(",", ":"))) for document in made) <= 10_240
+
+
 AGAIN = "deploy/aws is not what the declarations say: run `make aws-policies` and commit what it writes"
 
 
