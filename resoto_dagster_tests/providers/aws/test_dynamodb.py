@@ -66,6 +66,16 @@ def test_properties_and_edges_of_a_table(orders, collect_kind):
     }
 
 
+@pytest.mark.parametrize("code", ["ResourceNotFoundException", "UnknownOperationException"])
+def test_a_table_whose_changes_go_to_no_stream(code, orders, front, collect_kind):
+    front.refuse(lambda asked: asked.action == "DescribeKinesisStreamingDestination", 400, code)
+
+    (table,) = collect_kind("aws_dynamodb_table")
+
+    assert "dynamodb_kinesis_data_stream_destinations" not in table.properties
+    assert table.edges == (belongs_to("aws_region", REGION),)
+
+
 def test_a_table_made_anew_is_another_one():
     items = [{"TableNames": "t", "TableId": table_id} for table_id in ("1", "2")]
     first, second = (settled(map_item("aws_dynamodb_table", item)) for item in items)

@@ -52,6 +52,8 @@ _TABLE = AwsKind(
             params={"TableName": "TableNames"},
             result="KinesisDataStreamDestinations",
             into="KinesisDataStreamDestinations",
+            # It says so of a table that is being made, too, and not every region knows the call.
+            absent=("ResourceNotFoundException", "UnknownOperationException"),
         ),
         Detail(
             operation="list_tags_of_resource", params={"ResourceArn": "TableArn"}, result="Tags", into="Tags"
