@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from resoto_dagster.providers.aws.declaration import (
     AwsKind,
     Call,
@@ -97,3 +99,17 @@ def test_the_page_is_up_to_date() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert PAGE.read_text(encoding="utf-8") == done.stdout, AGAIN
+
+
+@pytest.mark.parametrize(
+    ("kind", "servers"),
+    [
+        ("aws_kms_key", "moto, synthetic"),
+        ("aws_organizational_root", "moto"),  # on the other one a test expects that there is none
+        ("aws_vpc", "moto"),
+        ("aws_waf_web_acl", "synthetic"),  # by a fixture that the tests have
+    ],
+)
+def test_what_a_kind_is_tested_on_is_told(kind: str, servers: str) -> None:
+    (row,) = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if f"](#{kind}) " in line]
+    assert row.endswith(f" | {servers} |")
