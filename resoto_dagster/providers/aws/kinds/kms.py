@@ -17,7 +17,7 @@ from resoto_dagster.providers.aws.declaration import (
 
 
 def encrypted_with(*sources: str | Value, delete: Literal["before"] | None = "before") -> tuple[Link, ...]:
-    """The edges to the keys that a resource is encrypted with, and that can't go before it.
+    """The edges to the keys that a resource is encrypted with, and, but for `delete=None`, goes before.
 
     AWS names a key by its ARN or by its id, often as its user did. What names an alias leads to no key: only
     AWS knows which one that is at the moment.
