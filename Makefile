@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-ui dev test test-slow lint format aws-policies bench clean
+.PHONY: help install demo demo-ui dev test test-slow lint format aws-policies aws-reference bench clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -50,6 +50,10 @@ aws-policies: .venv/installed ## Write deploy/aws anew, as the kinds are declare
 	$(BIN)/resoto aws iam-policy --cleanup --tagging --into deploy/aws
 	$(BIN)/resoto aws role-template > deploy/aws/role-template.yaml
 	$(BIN)/resoto aws events-template > deploy/aws/events.yaml
+
+aws-reference: .venv/installed ## Write docs/reference/aws.md anew, as the kinds are declared and tested
+	$(BIN)/python -m resoto_dagster_tests.providers.aws.reference > docs/reference/aws.md.new
+	mv docs/reference/aws.md.new docs/reference/aws.md
 
 bench: .venv/installed ## Measure, and print the tables of benchmarks/README.md; ENDPOINT=URL adds a collect
 	$(BIN)/python benchmarks/startup.py

@@ -40,7 +40,7 @@ def iam_policy(
 
     Examples:
 
-    * `resoto aws iam-policy --collect > collect.json`
+    * `resoto aws iam-policy --collect --kinds instance --kinds volume > collect.json`
 
     * `resoto aws iam-policy --cleanup --tagging --kinds volume --kinds snapshot`
 
@@ -65,13 +65,13 @@ def iam_policy(
     made = documents(statements_for(parts, _chosen(kinds)), LONGEST)
     if not made:
         raise ResotoError(f"there is nothing to allow: none of these kinds has any {' or '.join(parts)}")
-    if len(made) > 1:
-        print(f"resoto: {len(made)} policies, since IAM takes {LONGEST} characters of each", file=sys.stderr)
     if into is None:
         for document in made:
             print_json(document)
     else:
         _write(into, f"{'-'.join(parts)}-policy", made)
+    if len(made) > 1:
+        print(f"resoto: {len(made)} policies, since IAM takes {LONGEST} characters of each", file=sys.stderr)
 
 
 @app.command()

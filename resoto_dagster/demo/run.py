@@ -23,7 +23,7 @@ from resoto_dagster.cli.run import print_run
 from resoto_dagster.database import inventory_engine
 from resoto_dagster.demo.estate import ACCOUNTS, REGIONS, seed
 from resoto_dagster.demo.server import ROLE, DemoError, only_simulated_aws, simulated_aws
-from resoto_dagster.demo.truth import Found, list_everything
+from resoto_dagster.demo.truth import KINDS, Found, list_everything
 from resoto_dagster.inventory.schema import migrate
 from resoto_dagster.metrics.generate import latest_snapshot
 from resoto_dagster.model.resource import Scope
@@ -41,14 +41,18 @@ _COMPARED = (
     "volume_bytes",
     "buckets_total",
 )
+_COLLECTED = ("aws_account", "aws_region", "aws_ec2_instance_type", *KINDS)
+"""What there is; the simulated AWS does not know the calls of all other kinds."""
 _STATE = "RESOTO_HOME", "RESOTO_CONFIG", "RESOTO_DATABASE_URL", "RESOTO_EXECUTOR", "DAGSTER_HOME"
-_SETTINGS = f"""\
+SETTINGS = f"""\
 # Written by `resoto demo`: two accounts are collected, one of them is cleaned up.
 providers:
   aws:
     accounts:
 {"".join(f'      - {{id: "{account}", role: {ROLE}}}' + chr(10) for account in ACCOUNTS)}\
     regions: [{", ".join(REGIONS)}]
+    # What the estate is made of; by default all kinds of AWS are collected.
+    kinds: [{", ".join(_COLLECTED)}]
 
 hooks:
   modules: [resoto_dagster.demo.hooks]
@@ -93,7 +97,7 @@ def _state_in(folder: Path) -> Iterator[None]:
     for name in _STATE:
         os.environ.pop(name, None)
     settings = folder / "resoto.yaml"
-    settings.write_text(_SETTINGS)
+    settings.write_text(SETTINGS)
     os.environ |= {"RESOTO_HOME": str(folder / "state"), "RESOTO_CONFIG": str(settings)}
     try:
         yield

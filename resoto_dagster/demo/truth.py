@@ -119,6 +119,12 @@ _GLOBAL = (
     _Listing("aws_iam_user", "iam", "list_users", _every("Users", "UserId")),
 )
 
+_ACCESS_KEY = "aws_iam_access_key"
+_NETWORK_ACL = "aws_ec2_network_acl"
+
+KINDS = (*(listing.kind for listing in (*_REGIONAL, *_GLOBAL)), _ACCESS_KEY, _NETWORK_ACL)
+"""All kinds that the estate has resources of."""
+
 
 def list_everything(endpoint: str) -> set[Found]:
     """All resources of all accounts and regions of the demo.
@@ -153,7 +159,7 @@ def _ask(listing: _Listing, accounts: SimulatedAccounts, account: str, region: s
 def _access_keys(accounts: SimulatedAccounts, account: str, region: str) -> list[Found]:
     iam = accounts.client(account, "iam", REGIONS[0])
     return [
-        (account, region, "aws_iam_access_key", key["AccessKeyId"])
+        (account, region, _ACCESS_KEY, key["AccessKeyId"])
         for users in _pages(iam, "list_users")
         for user in users["Users"]
         for keys in _pages(iam, "list_access_keys", UserName=user["UserName"])
@@ -165,7 +171,7 @@ def _network_acls(accounts: SimulatedAccounts, account: str, region: str) -> lis
     ec2 = accounts.client(account, "ec2", region)
     vpcs = {vpc["VpcId"] for page in _pages(ec2, "describe_vpcs") for vpc in page["Vpcs"]}
     return [
-        (account, region, "aws_ec2_network_acl", acl["NetworkAclId"])
+        (account, region, _NETWORK_ACL, acl["NetworkAclId"])
         for page in _pages(ec2, "describe_network_acls")
         for acl in page["NetworkAcls"]
         if acl["VpcId"] in vpcs or not acl["IsDefault"]

@@ -101,6 +101,7 @@ class InventorySink:
         self._lock = threading.Lock()
         self.totals: dict[str, KindTotals] = {}
         self.failed_accounts: dict[str, str] = {}
+        self.empty_accounts: dict[str, str] = {}
         self.scopes = Counter[str]()
 
     def _totals(self, kind: str) -> KindTotals:
@@ -174,17 +175,16 @@ class InventorySink:
                     for scope in sorted(scopes)
                 ],
             )
-            connection.execute(
-                text(
-                    "UPDATE inventory.accounts SET state = 'fresh' "
-                    "WHERE provider = :provider AND account = ANY(:accounts) AND run_id = :run_id"
-                ),
-                {
-                    "provider": self._provider,
-                    "accounts": sorted({scope.account for scope in scopes}),
-                    "run_id": self._run_id,
-                },
-            )
+            self._answered(connection, sorted({scope.account for scope in scopes}))
+
+    def _answered(self, connection: Connection, accounts: list[str]) -> None:
+        connection.execute(
+            text(
+                "UPDATE inventory.accounts SET state = 'fresh' "
+                "WHERE provider = :provider AND account = ANY(:accounts) AND run_id = :run_id"
+            ),
+            {"provider": self._provider, "accounts": accounts, "run_id": self._run_id},
+        )
 
     def collected(self, scope: Scope, resources: Sequence[Resource]) -> None:
         """Merge a scope that was read to its end; one that the database can't take has failed."""
@@ -224,6 +224,13 @@ class InventorySink:
             self._totals(scope.kind).failed[str(scope)] = error
             self.scopes["failed"] += 1
 
+    def account_empty(self, account: str, reason: str) -> None:
+        """Write down that an account is done, since there is nothing to read of it."""
+        with self._engine.begin() as connection:
+            self._answered(connection, [account])
+        with self._lock:
+            self.empty_accounts[account] = reason
+
     def account_failed(self, account: str, error: str) -> None:
         """Mark an account failed with all that is known of it."""
         with self._engine.begin() as connection:
@@ -259,6 +266,9 @@ class PartialSink(InventorySink):
         """Keep the scope's last good state, and mark it failed."""
         super().failed(scope, error)
         self._end(scope)
+
+    def account_empty(self, account: str, reason: str) -> None:
+        """That nothing of an account was wanted says nothing of it."""
 
     def account_failed(self, account: str, error: str) -> None:
         """Remember why; what of the account was to be read fails at the end."""

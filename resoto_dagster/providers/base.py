@@ -20,7 +20,7 @@ class CollectSink(Protocol):
 
     A scope is announced by `scopes_expected` before it is read, and ends in exactly one of `collected`
     (read to its last page, tags and details included) and `failed`. An account whose scopes can't even be
-    listed ends in `account_failed`.
+    listed ends in `account_failed`, one that has none in `account_empty`.
     """
 
     def accounts_expected(self, accounts: Sequence[str]) -> None:
@@ -34,6 +34,9 @@ class CollectSink(Protocol):
 
     def failed(self, scope: Scope, error: str) -> None:
         """Say that a scope could not be read whole, and why, in one line without secrets."""
+
+    def account_empty(self, account: str, reason: str) -> None:
+        """Say that there is nothing to read of an account, and why, in one line."""
 
     def account_failed(self, account: str, error: str) -> None:
         """Say that an account could not be read at all, and why, in one line without secrets."""

@@ -40,6 +40,8 @@ from resoto_dagster.workflow.tables import TABLES
 INVENTORY = AssetKey("inventory")
 SHOWN = 50
 """How many failures an asset's metadata lists; the command `resoto status` lists all."""
+NAMED = 3
+"""How many of those that failed for one reason the log names."""
 
 
 def lineage(kinds: Mapping[str, Kind]) -> dict[str, tuple[str, ...]]:
@@ -161,13 +163,28 @@ def _report(context: OpExecutionContext, provider: str, sink: InventorySink) -> 
     """Say in the log and in the run's tags what could not be read."""
     failed = {f"{provider}/{account}": error for account, error in sink.failed_accounts.items()}
     scopes = {scope: error for totals in sink.totals.values() for scope, error in totals.failed.items()}
-    for what, error in {**failed, **scopes}.items():
-        context.log.warning("%s was not collected: %s", what, error)
+    for account, reason in sorted(sink.empty_accounts.items()):
+        context.log.warning("nothing is collected of %s/%s: %s", provider, account, reason)
+    for line in not_collected({**failed, **scopes}):
+        context.log.warning("%s", line)
     if failed or scopes:
         context.instance.add_run_tags(
             context.run_id,
             {f"resoto/not_collected_{provider}": f"{len(failed)} accounts, {len(scopes)} scopes"},
         )
+
+
+def not_collected(failed: Mapping[str, str]) -> Iterator[str]:
+    """What was not collected by its error, in a line a reason: how much it is, and the first of it.
+
+    Each line is an event that Dagster keeps, and one reason may hold for thousands of scopes.
+    """
+    by_reason: dict[str, list[str]] = {}
+    for what, error in sorted(failed.items()):
+        by_reason.setdefault(error, []).append(what)
+    for error, those in by_reason.items():
+        more = f" and {len(those) - NAMED} more" if len(those) > NAMED else ""
+        yield f"not collected: {', '.join(those[:NAMED])}{more}: {error}"
 
 
 def _roll_up(sink: InventorySink) -> dict[str, Any]:
@@ -199,8 +216,8 @@ def _merge_op(project: Project, providers: Sequence[str]) -> OpDefinition:
         with engine.begin() as connection:
             gaps = close_collect(connection, root_run_id(context.run))
             counts = settle_graph(connection)
-        for gap in gaps:
-            context.log.warning("%s was not collected: %s", gap.what, gap.error)
+        for line in not_collected({gap.what: gap.error for gap in gaps}):
+            context.log.warning("%s", line)
         metadata: dict[str, Any] = {
             "edges": counts.resolved,
             "deferred edges": counts.deferred,

@@ -139,6 +139,16 @@ def test_what_was_set_out_to_be_read_and_never_arrived_fails(engine: Engine) -> 
     assert table(engine, "SELECT count(*) FROM inventory.resources") == [(2,)]
 
 
+def test_an_account_of_which_there_is_nothing_to_read_is_done(engine: Engine) -> None:
+    sink = InventorySink(engine, "sim", "run-1")
+    sink.accounts_expected(["a1"])
+    sink.account_empty("a1", "no region")
+    with engine.begin() as connection:
+        assert close_collect(connection, "run-1") == []
+    assert table(engine, "SELECT account, state, error FROM inventory.accounts") == [("a1", "fresh", None)]
+    assert sink.empty_accounts == {"a1": "no region"}
+
+
 def test_what_the_database_can_not_store_fails_its_scope_and_keeps_the_old_state(engine: Engine) -> None:
     collect(engine, ONE)
     sink = InventorySink(engine, "sim", "run-2")

@@ -22,19 +22,24 @@ from resoto_dagster_tests.estate import KINDS
 
 
 class SimCloud(Cloud):
-    """The made-up cloud, which can be collected too: account a1 in region r1, but no `denied` kind."""
+    """The made-up cloud, which can be collected too: account a1 in region r1, but no `denied` kind, and
+    accounts of which there is nothing to read, with the reason.
+    """
 
     def __init__(self, *resources: Resource):
         super().__init__(*resources)
         self.denied: set[str] = set()
         self.unreadable = ""
+        self.empty: dict[str, str] = {}
         self.collected: list[str] = []
         self.events = SimEvents()
 
     def collect(
         self, kinds: Collection[str], sink: CollectSink, only: Collection[Scope] | None = None
     ) -> None:
-        sink.accounts_expected(["a1"])
+        sink.accounts_expected(["a1", *self.empty])
+        for account, reason in self.empty.items():
+            sink.account_empty(account, reason)
         scopes = {kind: Scope("sim", "a1", "r1", kind) for kind in kinds}
         if only is not None:
             scopes = {kind: scope for kind, scope in scopes.items() if scope in only}

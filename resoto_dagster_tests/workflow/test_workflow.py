@@ -1,3 +1,4 @@
+import logging
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,6 +20,7 @@ from sqlalchemy import Engine
 from resoto_dagster.config import ActionSettings
 from resoto_dagster.hooks import Hook, HookContext
 from resoto_dagster.workflow import hook_jobs
+from resoto_dagster.workflow.collect import not_collected
 from resoto_dagster_tests.cleanup.conftest import network_with_everything, settings
 from resoto_dagster_tests.estate import resource, table
 from resoto_dagster_tests.workflow import sim
@@ -62,6 +64,13 @@ def metadata(result: ExecuteInProcessResult, key: str) -> dict[str, Any]:
         if event.asset_key == AssetKey(key.split("/")):
             return {name: value.value for name, value in event.materialization.metadata.items()}
     raise AssertionError(f"{key} was not materialized")
+
+
+def warnings(instance: DagsterInstance, result: ExecuteInProcessResult) -> list[str]:
+    """What the run's log warns of."""
+    return [
+        entry.user_message for entry in instance.all_logs(result.run_id) if entry.level == logging.WARNING
+    ]
 
 
 def hook(action: str, function: Callable[[HookContext], object], *, required: bool = False) -> Hook:
@@ -146,10 +155,12 @@ def test_lineage_follows_what_kinds_belong_to() -> None:
     from resoto_dagster.workflow.collect import lineage
 
     parents = lineage(load_provider("aws").kinds)
-    assert parents["aws_vpc"] == ("aws_region",)
-    assert parents["aws_ec2_subnet"] == ("aws_vpc",), "the region is implied"
+    assert parents["aws_ec2_route_table"] == ("aws_vpc",), "the region is implied"
+    assert parents["aws_vpc"] == ("aws_service_quota",)
+    assert parents["aws_service_quota"] == ("aws_region",)
+    assert parents["aws_ec2_subnet"] == ("aws_vpc",)
     assert "aws_ec2_subnet" in parents["aws_ec2_instance"]
-    assert parents["aws_ec2_volume"] == ("aws_ec2_instance",)
+    assert parents["aws_ec2_volume"] == ("aws_ec2_volume_type", "aws_ec2_instance")
     order = list(parents)
     for kind, above in parents.items():
         assert all(order.index(parent) < order.index(kind) for parent in above)
@@ -170,7 +181,36 @@ def test_a_kind_that_could_not_be_read_is_told_in_the_run_and_planned_for_nothin
     record = instance.get_run_by_id(result.run_id)
     assert record is not None
     assert record.tags["resoto/not_collected_sim"] == "0 accounts, 1 scopes"
+    assert warnings(instance, result) == [
+        "not collected: sim/a1/r1/sim_volume: AccessDenied: sim:List sim_volume"
+    ]
     assert "vol" in cloud.resources
+
+
+def test_what_failed_for_one_reason_is_told_in_one_line() -> None:
+    failed = dict.fromkeys((f"sim/a1/r{number}/sim_volume" for number in range(2000)), "ExpiredToken")
+    failed |= {"sim/a2": "AccessDenied", "sim/a1/r1/sim_network": "Throttled", "sim/a0": "AccessDenied"}
+    assert list(not_collected(failed)) == [
+        "not collected: sim/a0, sim/a2: AccessDenied",
+        "not collected: sim/a1/r0/sim_volume, sim/a1/r1/sim_volume, sim/a1/r10/sim_volume and 1997 more: "
+        "ExpiredToken",
+        "not collected: sim/a1/r1/sim_network: Throttled",
+    ]
+    assert list(not_collected({})) == []
+
+
+def test_an_account_of_which_there_is_nothing_to_read_is_told_and_no_failure(
+    instance: DagsterInstance, engine: Engine
+) -> None:
+    cloud = SimCloud(resource("v1"))
+    cloud.empty = {"a2": "no region"}
+    arrange(cloud=cloud)
+    result = run(instance)
+    assert result.success
+    assert warnings(instance, result) == ["nothing is collected of sim/a2: no region"]
+    assert metadata(result, "sim/inventory")["failed accounts"] == 0
+    states = table(engine, "SELECT account, state FROM inventory.accounts ORDER BY account")
+    assert states == [("a1", "fresh"), ("a2", "fresh")]
 
 
 def test_metrics_are_computed_once_while_nothing_changes(instance: DagsterInstance, engine: Engine) -> None:

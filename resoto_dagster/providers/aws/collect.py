@@ -93,11 +93,12 @@ class _Collect:
         return self._only is None or scope in self._only
 
     def _plan(self, name: str, account: Account) -> list[Scope]:
-        """Announce and return the scopes of an account; none when it can't be entered."""
+        """Announce and return the scopes of an account; none when it can't be entered or has none."""
         try:
+            regions = account.regions()
             scopes = [
                 scope
-                for region in (GLOBAL, *account.regions())
+                for region in (GLOBAL, *regions)
                 for kind in self._kinds.values()
                 if kind.api_in(region)
                 and self._wants(scope := Scope(PROVIDER, account.id, region, kind.name))
@@ -106,7 +107,11 @@ class _Collect:
         except Exception as error:  # whatever is wrong with one account concerns no other
             self._sink.account_failed(name, _reason(error, name))
             return []
-        self._sink.scopes_expected(scopes)
+        if scopes:
+            self._sink.scopes_expected(scopes)
+        else:
+            read = ", ".join(regions) or "none"
+            self._sink.account_empty(name, f"no kind that is collected is in the regions to read ({read})")
         return scopes
 
     def _read(self, account: Account, scope: Scope) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 from botocore.session import Session
 
 from resoto_dagster.providers.aws.clients import new_session
-from resoto_dagster.providers.aws.declaration import AwsKind
+from resoto_dagster.providers.aws.declaration import AwsKind, Step
 from resoto_dagster.providers.aws.permissions import iam_actions, service_of
 from resoto_dagster.providers.aws.settings import DEFAULT_QUEUE, DEFAULT_ROLE
-from resoto_dagster.providers.aws.shapes import operation_model
+from resoto_dagster.providers.aws.shapes import operation_model, waiter_method
 
 LONGEST = 6144
 """The characters that IAM takes of a managed policy, white space not counted."""
@@ -34,7 +34,9 @@ RECEIVING = (
 """What is called to receive events from a queue."""
 
 Document = dict[str, Any]
-_Operation = tuple[str, str]
+
+Operation = tuple[str, str]
+"""A call: the service and the client's method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +65,33 @@ def statements_for(parts: Iterable[str], kinds: Collection[AwsKind]) -> list[Sta
 
 def collect_actions(kinds: Iterable[AwsKind]) -> tuple[str, ...]:
     """The actions of all calls by which kinds are read, once or again."""
-    reading = (replace(kind, delete=(), tagging=None) for kind in kinds)
-    return _actions((one for kind in reading for one in _operations(kind, kind.service)), ENTERING)
+    return _actions((one for kind in kinds for one in collect_calls(kind)), ENTERING)
 
 
 def cleanup_actions(kinds: Iterable[AwsKind]) -> tuple[str, ...]:
     """The actions of all deletions, and of what they list first."""
-    return _actions(one for kind in kinds for one in _operations(kind.delete, kind.service))
+    return _actions(one for kind in kinds for one in cleanup_calls(kind))
 
 
 def tagging_actions(kinds: Iterable[AwsKind]) -> tuple[str, ...]:
     """The actions of all changes of tags."""
-    return _actions(
-        (kind.service, operation)
-        for kind in kinds
-        if kind.tagging
-        for operation in (kind.tagging.upsert, kind.tagging.remove)
-    )
+    return _actions(one for kind in kinds for one in tagging_calls(kind))
+
+
+def collect_calls(kind: AwsKind) -> Iterator[Operation]:
+    """The calls by which a kind is read, once or again."""
+    return _operations(replace(kind, delete=(), tagging=None), kind.service)
+
+
+def cleanup_calls(kind: AwsKind) -> Iterator[Operation]:
+    """The calls of a kind's deletion, with those that list what goes first and tell when it is gone."""
+    return _operations(kind.delete, kind.service)
+
+
+def tagging_calls(kind: AwsKind) -> Iterator[Operation]:
+    """The calls that change the tags of a kind."""
+    if kind.tagging:
+        yield from ((kind.service, method) for method in (kind.tagging.upsert, kind.tagging.remove))
 
 
 def documents(statements: Iterable[Statement], longest: int = LONGEST) -> list[Document]:
@@ -108,13 +120,15 @@ def _length(document: Document) -> int:
     return len(json.dumps(document, separators=(",", ":")))
 
 
-def _operations(part: Any, service: str) -> Iterator[_Operation]:
+def _operations(part: Any, service: str) -> Iterator[Operation]:
     """All calls in a part of a declaration, whatever they are in."""
     if is_dataclass(part):
         service = getattr(part, "service", None) or service
         operation = getattr(part, "operation", None)
         if operation:
             yield service, operation
+        if isinstance(part, Step) and part.until:
+            yield service, waiter_method(new_session(), service, part.until)
         for field in fields(part):
             yield from _operations(getattr(part, field.name), service)
     elif isinstance(part, tuple):
@@ -122,7 +136,7 @@ def _operations(part: Any, service: str) -> Iterator[_Operation]:
             yield from _operations(one, service)
 
 
-def _actions(operations: Iterable[_Operation], more: Iterable[str] = ()) -> tuple[str, ...]:
+def _actions(operations: Iterable[Operation], more: Iterable[str] = ()) -> tuple[str, ...]:
     models = new_session()
     asked = dict.fromkeys(operations)
     return tuple(sorted({*more, *(action for one in asked for action in _of_operation(models, *one))}))

@@ -34,6 +34,15 @@ def operation_model(session: Session, service: str, method: str) -> OperationMod
     raise LookupError(f"{service} has no operation {method}")
 
 
+def waiter_method(session: Session, service: str, waiter: str) -> str:
+    """The client's method by which a waiter sees what it waits for. Raises LookupError for no waiter."""
+    model = session.get_waiter_model(service)
+    for name in model.waiter_names:
+        if xform_name(name) == waiter:
+            return xform_name(model.get_waiter(name).operation)
+    raise LookupError(f"botocore has no waiter {waiter}")
+
+
 def shape_at(shape: Shape, path: str) -> Shape:
     """The shape at a path below a shape, through maps too. Raises LookupError when there is none."""
     for part in path.split(".") if path else ():

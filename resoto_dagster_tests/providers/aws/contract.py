@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from botocore import xform_name
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 from botocore.session import Session
 
@@ -27,6 +26,7 @@ from resoto_dagster.providers.aws.shapes import (
     member_at,
     operation_model,
     shape_at,
+    waiter_method,
 )
 
 MODELS = Session()
@@ -226,9 +226,8 @@ def _step(kind: AwsKind, step: Step, members: Mapping[str, Shape]) -> Iterator[s
             yield from _unreported(kind, path, members)
     if step.errors:
         shape_at(operation.output_shape, step.errors)
-    waiters = MODELS.get_waiter_model(kind.service).waiter_names if step.until else ()
-    if step.until and step.until not in map(xform_name, waiters):
-        yield f"botocore has no waiter {step.until}"
+    if step.until:
+        waiter_method(MODELS, kind.service, step.until)
 
 
 def _tagging(kind: AwsKind, tagging: Tagging, members: Mapping[str, Shape]) -> Iterator[str]:

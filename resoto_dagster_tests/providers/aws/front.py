@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 _SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
 _ACTION = re.compile(r"(?:^|&)Action=(\w+)")
@@ -48,6 +49,7 @@ class Front:
         self.requests: list[Request] = []
         self.rules: list[Rule] = []
         self.rewrites: list[Callable[[Request, bytes], bytes]] = []
+        self.answers: dict[str, Any] = {}
         self.lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -71,6 +73,10 @@ class Front:
     def deny(self, action: str, region: str | None = None, code: str = "UnauthorizedOperation") -> None:
         """Refuse an action as IAM would."""
         self.refuse(lambda asked: asked.action == action and region in (None, asked.region), code=code)
+
+    def answer(self, action: str, answer: Any) -> None:
+        """Answer an action of a service that speaks JSON, since moto does not know it."""
+        self.answers[action] = answer
 
     def count(self) -> Counter[str]:
         """How often each action was asked for."""
@@ -101,7 +107,10 @@ class Front:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 request = self.parsed(body)
                 rule = front.rule_for(request)
-                if rule is None:
+                if rule is None and request.action in front.answers:
+                    status, headers = 200, {"Content-Type": "application/x-amz-json-1.0"}
+                    content = json.dumps(front.answers[request.action]).encode()
+                elif rule is None:
                     status, headers, content = self.passed_on(body)
                     for rewrite in front.rewrites:
                         content = rewrite(request, content)

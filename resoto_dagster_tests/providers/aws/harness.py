@@ -12,6 +12,8 @@ ACCOUNT = "123456789012"
 OTHER_ACCOUNT = "222222222222"
 REGION = "us-east-1"
 OTHER_REGION = "eu-west-1"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k-1"
+"""The ARN of a key."""
 
 
 @dataclass
@@ -23,6 +25,7 @@ class RecordingSink:
     found: dict[Scope, list[Resource]] = field(default_factory=dict)
     failures: dict[Scope, str] = field(default_factory=dict)
     account_failures: dict[str, str] = field(default_factory=dict)
+    empty: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def accounts_expected(self, accounts: Sequence[str]) -> None:
@@ -32,6 +35,7 @@ class RecordingSink:
 
     def scopes_expected(self, scopes: Sequence[Scope]) -> None:
         with self._lock:
+            assert scopes
             assert {scope.account for scope in scopes} <= set(self.accounts)
             self.announced.extend(scopes)
 
@@ -47,6 +51,12 @@ class RecordingSink:
             assert scope not in self.found | self.failures
             assert "\n" not in error
             self.failures[scope] = error
+
+    def account_empty(self, account: str, reason: str) -> None:
+        with self._lock:
+            assert account in self.accounts
+            assert "\n" not in reason
+            self.empty[account] = reason
 
     def account_failed(self, account: str, error: str) -> None:
         with self._lock:
@@ -91,6 +101,12 @@ def uses(kind: str, value: str, by: str = "id") -> Edge:
 def goes_before(kind: str, value: str, by: str = "id") -> Edge:
     """The edge that says that the resource must be deleted before the other one."""
     return Edge(EdgeType.DELETE, False, kind, value, by)
+
+
+def encrypted_with(key: str = KEY) -> set[Edge]:
+    """The edges to the key that the resource is encrypted with, by its ARN or its id."""
+    by = "arn" if key.startswith("arn:") else "id"
+    return {uses("aws_kms_key", key, by), goes_before("aws_kms_key", key, by)}
 
 
 def goes_after(kind: str, value: str, by: str = "id") -> Edge:

@@ -193,6 +193,12 @@ def test_an_empty_list_of_regions_means_none(open_session: Open, settings: dict[
     assert sink.account_failures == {}
 
 
+def test_that_no_region_and_so_nothing_is_left_to_read_is_told(open_session: Open) -> None:
+    sink = collected(open_session(regions=[]))
+    assert (sink.accounts, sink.announced, sink.account_failures) == ([ACCOUNT], [], {})
+    assert sink.empty == {ACCOUNT: "no kind that is collected is in the regions to read (none)"}
+
+
 def test_a_region_that_is_not_enabled_is_not_read(
     open_session: Open, front: Front, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -19,6 +19,7 @@ FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:authorize"
 URI_OF = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/"
 URI = f"{URI_OF}{FUNCTION}"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/authorize"
+CERTIFICATE = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/1"
 POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": '"x"'}]}
 PARTS = (
     "aws_apigateway_authorizer",
@@ -300,6 +301,10 @@ def test_the_function_that_an_authorizer_calls(uri, function):
         edge.value for edge in authorizer.edges if edge == uses("aws_lambda_function", edge.value, "arn")
     ]
     assert found == ([function] if function else [])
+    assert {
+        uses("aws_cognito_user_pool", "pool", "arn"),
+        goes_before("aws_cognito_user_pool", "pool", "arn"),
+    } <= set(authorizer.edges)
 
 
 def test_a_stage_is_read_tagged_and_deleted(shop, collect_kind, session):
@@ -383,7 +388,7 @@ def domain(client):
     """A domain name."""
     client("apigateway").create_domain_name(
         domainName="api.shop.example.org",
-        regionalCertificateArn=f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/1",
+        regionalCertificateArn=CERTIFICATE,
         endpointConfiguration={"types": ["REGIONAL"]},
         securityPolicy="TLS_1_2",
         tags={"owner": "web"},
@@ -401,12 +406,37 @@ def test_properties_and_edges_of_a_domain_name(domain, collect_kind):
     assert properties["domain_domain_name_status_message"] == "Domain Name Available"
     assert properties["domain_endpoint_configuration"] == {"types": ["REGIONAL"]}
     assert properties["domain_private"] is False
-    assert properties["domain_regional_certificate_arn"].endswith(":certificate/1")
+    assert properties["domain_regional_certificate_arn"] == CERTIFICATE
     assert properties["domain_security_policy"] == "TLS_1_2"
     zones = ("api.shop.example.org.", "shop.example.org.", "example.org.")
     assert set(name.edges) == {
         belongs_to("aws_region", REGION),
         *(edge("aws_route53_zone", zone, "name") for zone in zones for edge in (uses, goes_before)),
+        uses("aws_acm_certificate", CERTIFICATE, "arn"),
+        goes_before("aws_acm_certificate", CERTIFICATE, "arn"),
+    }
+
+
+def test_what_a_domain_name_may_lead_to_as_well():
+    item = {
+        "domainName": "d",
+        "certificateArn": CERTIFICATE,
+        "endpointConfiguration": {"vpcEndpointIds": ["vpce-1", "vpce-2"]},
+    }
+    assert set(map_item("aws_apigateway_domain_name", item).edges) == {
+        belongs_to("aws_region", REGION),
+        uses("aws_acm_certificate", CERTIFICATE, "arn"),
+        goes_before("aws_acm_certificate", CERTIFICATE, "arn"),
+        uses("aws_vpc_endpoint", "vpce-1"),
+        uses("aws_vpc_endpoint", "vpce-2"),
+    }
+
+
+def test_a_private_api_leads_to_its_endpoints():
+    item = {"id": "a", "endpointConfiguration": {"types": ["PRIVATE"], "vpcEndpointIds": ["vpce-1"]}}
+    assert set(map_item("aws_apigateway_rest_api", item).edges) == {
+        belongs_to("aws_region", REGION),
+        uses("aws_vpc_endpoint", "vpce-1"),
     }
 
 

@@ -4,7 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from resoto_dagster_tests.providers.aws.harness import ACCOUNT, REGION, belongs_to, stored, uses
+from resoto_dagster.providers.base import ProviderError
+from resoto_dagster_tests.providers.aws.answers import map_item
+from resoto_dagster_tests.providers.aws.harness import (
+    ACCOUNT,
+    REGION,
+    belongs_to,
+    encrypted_with,
+    stored,
+    uses,
+)
 from resoto_dagster_tests.providers.aws.synthetic import Refusal
 
 ARN = f"arn:aws:athena:{REGION}:{ACCOUNT}:"
@@ -59,7 +68,11 @@ def test_properties_and_edges_of_a_work_group(reports, collect_kind):
             },
         },
     }
-    assert set(group.edges) == {belongs_to("aws_region", REGION), uses("aws_s3_bucket", "results")}
+    assert set(group.edges) == {
+        belongs_to("aws_region", REGION),
+        uses("aws_s3_bucket", "results"),
+        *encrypted_with("a-key"),
+    }
     assert (primary.id, primary.tags) == ("primary", {})
     assert set(primary.edges) == {belongs_to("aws_region", REGION)}
 
@@ -164,6 +177,26 @@ def test_a_data_catalog_is_read_tagged_and_deleted(synthetic, collect_kind, sess
     session.delete(known)
     assert session.read(known) is None
     assert collect_kind("aws_athena_data_catalog") == []
+
+
+def test_a_group_that_goes_while_it_is_read(synthetic, collect_kind):
+    synthetic.answer("athena", "ListWorkGroups", {"WorkGroups": [{"Name": "reports"}]})
+    synthetic.refuse(
+        "athena", "GetWorkGroup", "InvalidRequestException", message="WorkGroup reports is not found."
+    )
+
+    assert collect_kind("aws_athena_work_group") == []
+
+
+def test_that_a_catalog_is_gone_already_is_no_error(synthetic, session):
+    known = stored(map_item("aws_athena_data_catalog", {"CatalogName": "lake", "Type": "HIVE"}))
+    said = "DataCatalog lake was not found"
+    synthetic.refuse("athena", "DeleteDataCatalog", "InvalidRequestException", message=said)
+    session.delete(known)
+
+    synthetic.refuse("athena", "DeleteDataCatalog", "InvalidRequestException", message="It is in use.")
+    with pytest.raises(ProviderError, match="InvalidRequestException: athena:DeleteDataCatalog: It is in"):
+        session.delete(known)
 
 
 @pytest.mark.parametrize(("its_type", "alone"), [("LAMBDA", False), ("FEDERATED", True)])

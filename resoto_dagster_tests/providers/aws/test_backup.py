@@ -7,9 +7,11 @@ from resoto_dagster.providers.base import ProviderError
 from resoto_dagster_tests.providers.aws.answers import map_item
 from resoto_dagster_tests.providers.aws.harness import (
     ACCOUNT,
+    KEY,
     REGION,
     RecordingSink,
     belongs_to,
+    encrypted_with,
     goes_before,
     stored,
     uses,
@@ -34,9 +36,7 @@ WHEN = "2024-05-01T10:30:00Z"
 
 @pytest.fixture
 def vault(client):
-    client("backup").create_backup_vault(
-        BackupVaultName="safe", EncryptionKeyArn="arn:aws:kms:a-key", BackupVaultTags=TAGS
-    )
+    client("backup").create_backup_vault(BackupVaultName="safe", EncryptionKeyArn=KEY, BackupVaultTags=TAGS)
     client("backup").put_backup_vault_lock_configuration(
         BackupVaultName="safe", MinRetentionDays=7, MaxRetentionDays=30, ChangeableForDays=3
     )
@@ -51,12 +51,12 @@ def test_properties_and_edges_of_a_vault(vault, collect_kind):
     assert properties["arn"] == properties["backup_vault_arn"] == VAULT
     assert properties["backup_vault_name"] == "safe"
     assert properties["creation_date"] == safe.ctime.isoformat().replace("+00:00", "Z")
-    assert properties["encryption_key_arn"] == "arn:aws:kms:a-key"
+    assert properties["encryption_key_arn"] == KEY
     assert (properties["min_retention_days"], properties["max_retention_days"]) == (7, 30)
     assert properties["locked"] is True
     assert properties["lock_date"] > properties["creation_date"]
     assert properties["number_of_recovery_points"] == 0
-    assert set(safe.edges) == {belongs_to("aws_region", REGION)}
+    assert set(safe.edges) == {belongs_to("aws_region", REGION), *encrypted_with(KEY)}
 
 
 @pytest.mark.parametrize("name", ["Default", "aws/efs/automatic-backup-vault"])
@@ -245,6 +245,14 @@ def test_what_goes_along_with_a_recovery_point(points, collect_kind, session):
     assert session.goes_along(snapshot, of_volume)
 
 
+def test_an_image_goes_along_with_the_recovery_point_that_it_is(session):
+    image = f"arn:aws:ec2:{REGION}::image/ami-1"
+    point = map_item("aws_backup_recovery_point", {"RecoveryPointArn": image, "ResourceType": "EC2"})
+
+    assert set(point.edges) == {belongs_to("aws_region", REGION), uses("aws_ec2_image", image, "arn")}
+    assert session.goes_along(stored(map_item("aws_ec2_image", {"ImageId": "ami-1"})), stored(point))
+
+
 def test_a_recovery_point_is_read_and_deleted(points, synthetic, collect_kind, session):
     found = {point.id: point for point in collect_kind("aws_backup_recovery_point")}
     known = stored(found[SNAPSHOT])
@@ -412,10 +420,18 @@ def test_properties_that_have_other_names_than_in_the_answer(synthetic, collect_
 @pytest.mark.parametrize(
     ("resource_type", "arn", "kind", "by"),
     [
+        ("Aurora", f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:c-1", "aws_rds_cluster", "arn"),
         ("CloudFormation", STACK, "aws_cloudformation_stack", "id"),
         ("EBS", VOLUME, "aws_ec2_volume", "arn"),
         ("EC2", f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/i-1", "aws_ec2_instance", "arn"),
+        (
+            "EFS",
+            f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:file-system/fs-1",
+            "aws_efs_file_system",
+            "arn",
+        ),
         ("RDS", f"arn:aws:rds:{REGION}:{ACCOUNT}:db:db-1", "aws_rds_instance", "arn"),
+        ("Redshift", f"arn:aws:redshift:{REGION}:{ACCOUNT}:cluster:c-1", "aws_redshift_cluster", "arn"),
         ("S3", "arn:aws:s3:::bucket", "aws_s3_bucket", "arn"),
     ],
 )
@@ -425,6 +441,16 @@ def test_what_is_backed_up(resource_type, arn, kind, by):
     assert set(map_item("aws_backup_protected_resource", item).edges) == {
         belongs_to("aws_region", REGION),
         uses(kind, arn, by),
+    }
+
+
+def test_a_table_that_is_backed_up_may_be_one_of_several_regions():
+    arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/orders"
+    item = {"ResourceArn": arn, "ResourceType": "DynamoDB"}
+    assert set(map_item("aws_backup_protected_resource", item).edges) == {
+        belongs_to("aws_region", REGION),
+        uses("aws_dynamodb_table", arn, "arn"),
+        uses("aws_dynamodb_global_table", arn, "arn"),
     }
 
 

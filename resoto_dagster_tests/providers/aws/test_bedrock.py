@@ -5,8 +5,10 @@ import pytest
 from resoto_dagster_tests.providers.aws.answers import map_item
 from resoto_dagster_tests.providers.aws.harness import (
     ACCOUNT,
+    KEY,
     REGION,
     belongs_to,
+    encrypted_with,
     goes_before,
     stored,
     uses,
@@ -107,6 +109,7 @@ def test_a_custom_model_is_collected_read_and_tagged(trained, collect_kind, sess
         belongs_to("aws_region", REGION),
         uses("aws_bedrock_foundation_model", trained["baseModelArn"], "arn"),
         uses("aws_bedrock_model_customization_job", trained["jobArn"]),
+        *encrypted_with(trained["modelKmsKeyArn"]),
     }
     known = stored(model)
     assert session.read(known) == model
@@ -165,6 +168,7 @@ def test_a_customization_job(synthetic, tags, collect_kind, session):
         trainingMetrics={"trainingLoss": 0.25},
         validationMetrics=[{"validationLoss": 0.5}],
         vpcConfig={"subnetIds": ["subnet-1"], "securityGroupIds": ["sg-1"]},
+        outputModelKmsKeyArn=KEY,
     )
 
     (job,) = collect_kind("aws_bedrock_model_customization_job")
@@ -189,13 +193,14 @@ def test_a_customization_job(synthetic, tags, collect_kind, session):
     assert properties["customization_type"] == "FINE_TUNING"
     assert properties["failure_message"] == "failureMessage"
     assert properties["client_request_token"] == "clientRequestToken"
-    assert properties["output_model_kms_key_arn"].endswith(":outputModelKmsKeyArn")
+    assert properties["output_model_kms_key_arn"] == KEY
     assert set(job.edges) == {
         belongs_to("aws_region", REGION),
         uses("aws_iam_role", ROLE, "arn"),
         uses("aws_bedrock_foundation_model", FOUNDATION, "arn"),
         uses("aws_ec2_subnet", "subnet-1"),
         uses("aws_ec2_security_group", "sg-1"),
+        uses("aws_kms_key", KEY, "arn"),
     }
     assert session.read(stored(job)) == job
     check_tagging(synthetic, session, stored(job), JOB)
@@ -233,6 +238,7 @@ def test_an_evaluation_job(synthetic, tags, collect_kind, session):
         inferenceConfig={"models": [{"bedrockModel": {"modelIdentifier": "amazon.titan-v1"}}]},
         outputDataConfig={"s3Uri": "s3://results/judged"},
         failureMessages=["no"],
+        customerEncryptionKeyId=KEY,
     )
 
     (job,) = collect_kind("aws_bedrock_evaluation_job")
@@ -245,7 +251,7 @@ def test_an_evaluation_job(synthetic, tags, collect_kind, session):
     assert (properties["status"], properties["ai_job_status"]) == ("Failed", "failed")
     assert properties["job_description"] == "jobDescription"
     assert properties["role_arn"] == ROLE
-    assert properties["customer_encryption_key_arn"] == "customerEncryptionKeyId"
+    assert properties["customer_encryption_key_arn"] == KEY
     assert properties["evaluation_config"]["automated"]["dataset_metric_configs"][0]["metric_names"] == [
         "metricNames"
     ]
@@ -257,6 +263,7 @@ def test_an_evaluation_job(synthetic, tags, collect_kind, session):
         belongs_to("aws_region", REGION),
         uses("aws_iam_role", ROLE, "arn"),
         uses("aws_bedrock_foundation_model", "amazon.titan-v1"),
+        uses("aws_kms_key", KEY, "arn"),
     }
     assert session.read(stored(job)) == job
     check_tagging(synthetic, session, stored(job), arn)
@@ -315,6 +322,7 @@ def test_a_guardrail(synthetic, tags, collect_kind, session):
         status="READY",
         topicPolicy={"topics": [{"name": "money", "examples": ["Shall I buy?"]}]},
         wordPolicy={"words": [{"text": "darn"}]},
+        kmsKeyArn=KEY,
     )
 
     (guardrail,) = collect_kind("aws_bedrock_guardrail")
@@ -335,10 +343,10 @@ def test_a_guardrail(synthetic, tags, collect_kind, session):
     assert properties["created_at"] == properties["updated_at"] == WHEN
     assert properties["blocked_input_messaging"] == "blockedInputMessaging"
     assert properties["blocked_outputs_messaging"] == "blockedOutputsMessaging"
-    assert properties["kms_key_arn"].endswith(":kmsKeyArn")
+    assert properties["kms_key_arn"] == KEY
     assert properties["status_reasons"] == ["statusReasons"]
     assert properties["failure_recommendations"] == ["failureRecommendations"]
-    assert set(guardrail.edges) == {belongs_to("aws_region", REGION)}
+    assert set(guardrail.edges) == {belongs_to("aws_region", REGION), *encrypted_with(KEY)}
     known = stored(guardrail)
     assert session.read(known) == guardrail
     check_tagging(synthetic, session, known, arn)

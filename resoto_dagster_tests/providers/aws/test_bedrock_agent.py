@@ -7,8 +7,10 @@ import pytest
 from resoto_dagster_tests.providers.aws.answers import map_item
 from resoto_dagster_tests.providers.aws.harness import (
     ACCOUNT,
+    KEY,
     REGION,
     belongs_to,
+    encrypted_with,
     goes_before,
     stored,
     uses,
@@ -19,6 +21,8 @@ ARN = f"arn:aws:bedrock:{REGION}:{ACCOUNT}"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/agent"
 EMBEDDING = f"arn:aws:bedrock:{REGION}::foundation-model/amazon.titan-embed"
 WHEN = "2024-05-01T10:30:00Z"
+CLUSTER = f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:vectors"
+SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:vectors"
 
 
 @pytest.fixture
@@ -58,8 +62,8 @@ def test_a_knowledge_base_is_collected_read_tagged_and_deleted(client, collect_k
         storageConfiguration={
             "type": "RDS",
             "rdsConfiguration": {
-                "resourceArn": f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:vectors",
-                "credentialsSecretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:vectors",
+                "resourceArn": CLUSTER,
+                "credentialsSecretArn": SECRET,
                 "databaseName": "vectors",
                 "tableName": "manuals",
                 "fieldMapping": {
@@ -92,6 +96,8 @@ def test_a_knowledge_base_is_collected_read_tagged_and_deleted(client, collect_k
         belongs_to("aws_region", REGION),
         uses("aws_iam_role", ROLE, "arn"),
         uses("aws_bedrock_foundation_model", EMBEDDING, "arn"),
+        uses("aws_rds_cluster", CLUSTER, "arn"),
+        uses("aws_secretsmanager_secret", SECRET, "arn"),
     }
     known = stored(base)
     assert session.read(known) == base
@@ -102,6 +108,27 @@ def test_a_knowledge_base_is_collected_read_tagged_and_deleted(client, collect_k
     assert session.read(known) is None
     assert collect_kind("aws_bedrock_agent_knowledge_base") == []
     session.delete(known)  # what is gone already is no error
+
+
+@pytest.mark.parametrize(
+    ("store", "member", "kind", "arn"),
+    [
+        (
+            "opensearchManagedClusterConfiguration",
+            "domainArn",
+            "aws_opensearch_domain",
+            f"arn:aws:es:{REGION}:{ACCOUNT}:domain/vectors",
+        ),
+        ("mongoDbAtlasConfiguration", "credentialsSecretArn", "aws_secretsmanager_secret", SECRET),
+        ("pineconeConfiguration", "credentialsSecretArn", "aws_secretsmanager_secret", SECRET),
+        ("redisEnterpriseCloudConfiguration", "credentialsSecretArn", "aws_secretsmanager_secret", SECRET),
+    ],
+)
+def test_where_a_knowledge_base_keeps_what_it_knows(store, member, kind, arn):
+    item = {"knowledgeBaseId": "K1", "storageConfiguration": {store: {member: arn}}}
+    edges = map_item("aws_bedrock_agent_knowledge_base", item).edges
+
+    assert set(edges) == {belongs_to("aws_region", REGION), uses(kind, arn, "arn")}
 
 
 def test_a_knowledge_base_that_failed():
@@ -127,6 +154,7 @@ def test_an_agent(synthetic, tags, collect_kind, session):
             "idleSessionTTLInSeconds": 600,
             "guardrailConfiguration": {"guardrailIdentifier": f"{ARN}:guardrail/g1"},
             "promptOverrideConfiguration": {"overrideLambda": "arn:aws:lambda:parse"},
+            "customerEncryptionKeyArn": KEY,
         },
     )
     synthetic.in_full(
@@ -154,7 +182,7 @@ def test_an_agent(synthetic, tags, collect_kind, session):
     overrides = properties["prompt_override_configuration"]["prompt_configurations"]
     assert overrides[0]["base_prompt_template"] == "basePromptTemplate"
     assert (properties["instruction"], properties["description"]) == ("instruction", "description")
-    assert properties["customer_encryption_key_arn"].endswith(":customerEncryptionKeyArn")
+    assert properties["customer_encryption_key_arn"] == KEY
     assert properties["client_token"] == "clientToken"
     assert properties["created_at"] == properties["updated_at"] == properties["prepared_at"] == WHEN
     assert properties["failure_reasons"] == ["failureReasons"]
@@ -167,6 +195,7 @@ def test_an_agent(synthetic, tags, collect_kind, session):
         uses("aws_lambda_function", "arn:aws:lambda:parse", "arn"),
         uses("aws_bedrock_agent_knowledge_base", "K1"),
         uses("aws_bedrock_agent_knowledge_base", "K2"),
+        *encrypted_with(KEY),
     }
     assert session.read(stored(agent)) == agent
     check_tagging(synthetic, session, stored(agent), arn)
@@ -188,6 +217,7 @@ def test_a_prompt(synthetic, tags, collect_kind, session):
             {"name": "long", "modelId": EMBEDDING},
             {"name": "none", "modelId": None},
         ],
+        customerEncryptionKeyArn=KEY,
     )
 
     (prompt,) = collect_kind("aws_bedrock_agent_prompt")
@@ -204,11 +234,12 @@ def test_a_prompt(synthetic, tags, collect_kind, session):
     }
     assert properties["created_at"] == properties["updated_at"] == WHEN
     assert properties["description"] == "description"
-    assert properties["customer_encryption_key_arn"].endswith(":customerEncryptionKeyArn")
+    assert properties["customer_encryption_key_arn"] == KEY
     assert set(prompt.edges) == {
         belongs_to("aws_region", REGION),
         uses("aws_bedrock_foundation_model", "amazon.titan-v1"),
         uses("aws_bedrock_foundation_model", "amazon.titan-embed"),
+        *encrypted_with(KEY),
     }
     assert session.read(stored(prompt)) == prompt
     check_tagging(synthetic, session, stored(prompt), arn)
@@ -236,6 +267,7 @@ USED = {
     uses("aws_s3_bucket", "results"),
     uses("aws_bedrock_agent", "A1"),
     uses("aws_bedrock_agent_knowledge_base", "K1"),
+    *encrypted_with(KEY),
 }
 
 
@@ -252,6 +284,7 @@ def test_a_flow(synthetic, tags, collect_kind, session):
         executionRoleArn=ROLE,
         definition=DEFINITION,
         validations=[{"message": "odd", "severity": "Warning"}],
+        customerEncryptionKeyArn=KEY,
     )
 
     (flow,) = collect_kind("aws_bedrock_agent_flow")
@@ -267,7 +300,7 @@ def test_a_flow(synthetic, tags, collect_kind, session):
     assert properties["validations"][0]["message"] == "odd"
     assert properties["created_at"] == properties["updated_at"] == WHEN
     assert properties["description"] == "description"
-    assert properties["customer_encryption_key_arn"].endswith(":customerEncryptionKeyArn")
+    assert properties["customer_encryption_key_arn"] == KEY
     assert set(flow.edges) == {belongs_to("aws_region", REGION), *USED}
     assert session.read(stored(flow)) == flow
     check_tagging(synthetic, session, stored(flow), arn)
@@ -297,7 +330,7 @@ def versions(synthetic):
             "description": "as it was",
             "createdAt": MOMENT,
             "executionRoleArn": ROLE,
-            "customerEncryptionKeyArn": "arn:aws:kms:key",
+            "customerEncryptionKeyArn": KEY,
             "definition": DEFINITION,
         }
 
@@ -325,7 +358,7 @@ def test_versions_of_flows(versions, synthetic, collect_kind, session):
         "status": "Prepared",
         "description": "as it was",
         "execution_role_arn": ROLE,
-        "customer_encryption_key_arn": "arn:aws:kms:key",
+        "customer_encryption_key_arn": KEY,
         "created_at": WHEN,
     }
     assert set(second.edges) == {

@@ -128,11 +128,18 @@ def test_its_tags_are_left_to_its_template(site, collect_kind, session):
 
 def test_a_stack_knows_its_resources_by_ids_or_arns():
     service = "arn:aws:ecs:us-east-1:123456789012:service/blue/web"
+    model = "arn:aws:sagemaker:us-east-1:123456789012:model/churn"
     known = {
         "AWS::DynamoDB::GlobalTable": "orders",
         "AWS::ECS::Service": service,
         "AWS::EKS::Nodegroup": "blue/workers",
+        "AWS::ElasticBeanstalk::Environment": "shop-test",
+        "AWS::Elasticsearch::Domain": "old-search",
         "AWS::Logs::LogGroup": "/app",
+        "AWS::OpenSearchService::Domain": "search",
+        "AWS::Redshift::Cluster": "sales",
+        "AWS::SageMaker::Domain": "d-1",
+        "AWS::SageMaker::Model": model,
     }
     resources = [
         {"PhysicalResourceId": name, "ResourceType": kind, "ResourceStatus": "CREATE_COMPLETE"}
@@ -146,7 +153,13 @@ def test_a_stack_knows_its_resources_by_ids_or_arns():
         uses("aws_dynamodb_table", "orders"),
         uses("aws_ecs_service", service, "arn"),
         uses("aws_eks_nodegroup", "blue/workers"),
+        uses("aws_beanstalk_environment", "shop-test", "name"),
+        uses("aws_opensearch_domain", "old-search", "name"),
         uses("aws_cloudwatch_log_group", "/app"),
+        uses("aws_opensearch_domain", "search", "name"),
+        uses("aws_redshift_cluster", "sales"),
+        uses("aws_sagemaker_domain", "d-1"),
+        uses("aws_sagemaker_model", model, "arn"),
     }
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from resoto_dagster_tests.providers.aws.answers import map_item, settled
-from resoto_dagster_tests.providers.aws.harness import ACCOUNT, belongs_to, goes_before, stored, uses
+from resoto_dagster_tests.providers.aws.harness import ACCOUNT, REGION, belongs_to, goes_before, stored, uses
 from resoto_dagster_tests.providers.aws.synthetic import Refusal
 
 MOMENT = datetime(2024, 5, 1, 10, 30, tzinfo=UTC)
@@ -147,6 +147,21 @@ def test_properties_and_edges_of_a_distribution(synthetic, collect_kind):
         *needs("aws_cloudfront_origin_access_control", "oac-1"),
         *needs("aws_lambda_function", f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:edge", "arn"),
         uses("aws_s3_bucket", "shop-files"),
+    }
+
+
+def test_what_guards_a_distribution_and_proves_its_name():
+    certificate = f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/1"
+    firewall = f"arn:aws:wafv2:us-east-1:{ACCOUNT}:global/webacl/edge/w-2"
+    viewers = {"ACMCertificateArn": certificate, "IAMCertificateId": "ASCA1"}
+    item = {"Id": "D1", "DistributionConfig": {"ViewerCertificate": viewers, "WebACLId": firewall}}
+
+    edges = set(map_item("aws_cloudfront_distribution", item).edges)
+
+    assert edges - {belongs_to("aws_region", REGION)} == {
+        *needs("aws_acm_certificate", certificate, "arn"),
+        *needs("aws_iam_server_certificate", "ASCA1"),
+        uses("aws_waf_web_acl", firewall, "arn"),
     }
 
 
@@ -440,7 +455,11 @@ def test_a_realtime_log_config_from_its_properties_to_its_deletion(synthetic, co
             {"stream_type": "Kinesis", "kinesis_stream_config": {"role_arn": role, "stream_arn": stream}}
         ],
     }
-    assert set(log.edges) == {OF_ACCOUNT, uses("aws_iam_role", role, "arn")}
+    assert set(log.edges) == {
+        OF_ACCOUNT,
+        uses("aws_iam_role", role, "arn"),
+        uses("aws_kinesis_stream", stream, "arn"),
+    }
     known = stored(log)
     assert session.read(known) == log
     session.update_tags(known, {"team": "a"}, ["owner"])

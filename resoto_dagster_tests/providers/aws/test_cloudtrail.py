@@ -2,7 +2,7 @@
 
 import pytest
 
-from resoto_dagster_tests.providers.aws.answers import settled
+from resoto_dagster_tests.providers.aws.answers import map_item, settled
 from resoto_dagster_tests.providers.aws.harness import (
     ACCOUNT,
     OTHER_REGION,
@@ -90,6 +90,12 @@ def _state(synthetic, status, **more):
     synthetic.answer("cloudtrail", "DescribeTrails", {"trailList": [{"Name": "t", "TrailARN": ARN, **more}]})
     synthetic.answer("cloudtrail", "ListTags", {"ResourceTagList": [{"ResourceId": ARN, "TagsList": []}]})
     synthetic.answer("cloudtrail", "GetTrailStatus", lambda _: status)
+
+
+def test_whom_a_trail_tells():
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:trail"
+    found = map_item("aws_cloud_trail", {"Name": "t", "SnsTopicARN": topic})
+    assert set(found.edges) == {belongs_to("aws_region", REGION), uses("aws_sns_topic", topic, "arn")}
 
 
 def test_what_a_trail_records_beyond_the_usual(synthetic, collect_kind):

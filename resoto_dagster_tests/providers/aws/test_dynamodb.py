@@ -5,16 +5,24 @@ from datetime import UTC, datetime
 import pytest
 
 from resoto_dagster_tests.providers.aws.answers import map_item, settled
-from resoto_dagster_tests.providers.aws.harness import ACCOUNT, REGION, belongs_to, stored
+from resoto_dagster_tests.providers.aws.harness import ACCOUNT, REGION, belongs_to, goes_before, stored, uses
 
 MOMENT = datetime(2024, 5, 1, 10, 30, tzinfo=UTC)
 KEYS = [{"AttributeName": "id", "KeyType": "HASH"}]
 ATTRIBUTES = [{"AttributeName": "id", "AttributeType": "S"}]
 
 
+STREAM = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream"
+
+
 @pytest.fixture
-def orders(client):
-    """A table, as AWS describes it."""
+def orders(front, client):
+    """A table, as AWS describes it, whose changes go to a stream of Kinesis, and went to another one."""
+    destinations = [
+        {"StreamArn": f"{STREAM}/changes", "DestinationStatus": "ACTIVE"},
+        {"StreamArn": f"{STREAM}/former", "DestinationStatus": "DISABLED"},
+    ]
+    front.answer("DescribeKinesisStreamingDestination", {"KinesisDataStreamDestinations": destinations})
     dynamodb = client("dynamodb")
     made = dynamodb.create_table(
         TableName="orders",
@@ -47,6 +55,24 @@ def test_properties_and_edges_of_a_table(orders, collect_kind):
     assert properties["dynamodb_item_count"] == 0
     assert properties["dynamodb_point_in_time_recovery"] == "ENABLED"
     assert properties["dynamodb_continuous_backup"]["continuous_backups_status"] == "ENABLED"
+    assert properties["dynamodb_kinesis_data_stream_destinations"] == [
+        {"stream_arn": f"{STREAM}/changes", "destination_status": "ACTIVE"},
+        {"stream_arn": f"{STREAM}/former", "destination_status": "DISABLED"},
+    ]
+    assert set(table.edges) == {
+        belongs_to("aws_region", REGION),
+        uses("aws_kinesis_stream", f"{STREAM}/changes", "arn"),
+        goes_before("aws_kinesis_stream", f"{STREAM}/changes", "arn"),
+    }
+
+
+@pytest.mark.parametrize("code", ["ResourceNotFoundException", "UnknownOperationException"])
+def test_a_table_whose_changes_go_to_no_stream(code, orders, front, collect_kind):
+    front.refuse(lambda asked: asked.action == "DescribeKinesisStreamingDestination", 400, code)
+
+    (table,) = collect_kind("aws_dynamodb_table")
+
+    assert "dynamodb_kinesis_data_stream_destinations" not in table.properties
     assert table.edges == (belongs_to("aws_region", REGION),)
 
 

@@ -9,6 +9,7 @@ import pytest
 from resoto_dagster.model.resource import Resource
 from resoto_dagster.providers.aws.kinds import KINDS
 from resoto_dagster.providers.base import ProviderError, ProviderSession
+from resoto_dagster_tests.providers.aws.answers import map_item
 from resoto_dagster_tests.providers.aws.harness import (
     ACCOUNT,
     REGION,
@@ -19,6 +20,7 @@ from resoto_dagster_tests.providers.aws.harness import (
     stored,
     uses,
 )
+from resoto_dagster_tests.providers.aws.synthetic import Synthetic
 
 Client = Callable[..., Any]
 Collect = Callable[..., list[Any]]
@@ -168,17 +170,24 @@ def test_volume(client: Client, collect_kind: Collect, instance: dict[str, Any])
     }
 
 
-def test_a_volume_type_is_collected_once_while_it_is_in_use(client: Client, collect_kind: Collect) -> None:
+def test_a_volume_type_is_collected_once_while_it_is_in_use(
+    synthetic: Synthetic, collect_kind: Collect
+) -> None:
+    volumes: list[dict[str, str]] = []
+    synthetic.answer("ec2", "DescribeVolumes", lambda _: {"Volumes": volumes})
     assert collect_kind("aws_ec2_volume_type") == []
-    for volume_type in ("gp3", "standard", "gp3"):
-        client("ec2").create_volume(AvailabilityZone=f"{REGION}a", Size=1, VolumeType=volume_type)
+    volumes += [{"VolumeType": volume_type} for volume_type in ("gp3", "new", "standard", "gp3")]
+    quotas = [{"QuotaCode": "L-9CF3C2EB", "Value": 300.0}, {"QuotaCode": "L-7A658B76", "Value": 50.0}]
+    synthetic.answer("service-quotas", "ListServiceQuotas", {"Quotas": quotas})
 
-    gp3, standard = collect_kind("aws_ec2_volume_type")
+    gp3, new, standard = collect_kind("aws_ec2_volume_type")
 
+    assert synthetic.asked("service-quotas", "ListServiceQuotas") == [{"ServiceCode": "ebs"}]
     assert (gp3.id, gp3.name, gp3.tags) == ("gp3", "gp3", {})
-    assert gp3.properties == {"volume_type": "gp3"}
-    assert gp3.edges == (IN_REGION,)
-    assert standard.properties == {"volume_type": "standard"}
+    assert gp3.properties == {"volume_type": "gp3", "quota": 50.0}
+    assert set(gp3.edges) == {IN_REGION, belongs_to("aws_service_quota", "L-7A658B76")}
+    assert standard.properties == {"volume_type": "standard", "quota": 300.0}
+    assert (new.properties, new.edges) == ({"volume_type": "new"}, (IN_REGION,))
     assert KINDS["aws_ec2_volume_type"].phantom
 
 
@@ -201,6 +210,15 @@ def test_snapshot(client: Client, collect_kind: Collect) -> None:
         "owner_id": ACCOUNT,
     }
     assert set(found.edges) == {IN_REGION, belongs_to("aws_ec2_volume", volume)}
+
+
+def test_a_snapshot_that_aws_backup_made_is_held_back(session: ProviderSession) -> None:
+    made = {"Key": "aws:backup:source-resource", "Value": "vol-1:1"}
+    for tags, kept in (([*TAGS, made], "AWS Backup owns it"), (TAGS, None), ([], None)):
+        found = map_item("aws_ec2_snapshot", {"SnapshotId": "snap-1", "Tags": tags})
+        assert found is not None
+        assert found.properties["snapshot_made_by_backup"] is (kept is not None)
+        assert session.held_back(stored(found)) == kept
 
 
 def test_keypair(instance: dict[str, Any], client: Client, collect_kind: Collect) -> None:

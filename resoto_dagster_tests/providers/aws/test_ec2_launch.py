@@ -99,6 +99,15 @@ def test_a_protected_image_is_held_back(session):
     assert session.held_back(stored(found)) is None
 
 
+def test_an_image_that_aws_backup_made_is_held_back(session):
+    made = [{"Key": "aws:backup:source-resource", "Value": "i-1:1"}]
+    image, own = (map_item("aws_ec2_image", {"ImageId": "ami-1", "Tags": tags}) for tags in (made, []))
+
+    assert (image.properties["made_by_backup"], own.properties["made_by_backup"]) == (True, False)
+    assert session.held_back(stored(image)) == "AWS Backup owns it"
+    assert session.held_back(stored(own)) is None
+
+
 def test_launch_template(client, collect_kind, session):
     ec2 = client("ec2")
     script = base64.b64encode(b"echo not-a-secret").decode()

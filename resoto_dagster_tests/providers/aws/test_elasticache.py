@@ -3,7 +3,15 @@
 import pytest
 
 from resoto_dagster_tests.providers.aws.answers import map_item, settled
-from resoto_dagster_tests.providers.aws.harness import REGION, belongs_to, goes_after, goes_before, stored
+from resoto_dagster_tests.providers.aws.harness import (
+    ACCOUNT,
+    REGION,
+    belongs_to,
+    goes_after,
+    goes_before,
+    stored,
+    uses,
+)
 from resoto_dagster_tests.providers.aws.samples import MOMENT
 from resoto_dagster_tests.providers.aws.synthetic import Refusal
 
@@ -83,16 +91,22 @@ def test_properties_of_a_cluster(client, collect_kind):
     assert properties["cluster_in_replication_group"] is False
 
 
-def test_a_cluster_stays_in_its_security_groups():
+def test_a_cluster_stays_in_its_security_groups_and_notifies_a_topic():
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:caches"
     cluster = map_item(
         "aws_elasticache_cache_cluster",
-        {"CacheClusterId": "pages", "SecurityGroups": [{"SecurityGroupId": "sg-7", "Status": "active"}]},
+        {
+            "CacheClusterId": "pages",
+            "SecurityGroups": [{"SecurityGroupId": "sg-7", "Status": "active"}],
+            "NotificationConfiguration": {"TopicArn": topic},
+        },
     )
 
     assert set(cluster.edges) == {
         belongs_to("aws_region", REGION),
         belongs_to("aws_ec2_security_group", "sg-7"),
         goes_before("aws_ec2_security_group", "sg-7"),
+        uses("aws_sns_topic", topic, "arn"),
     }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from resoto_dagster.providers.aws.kinds import KINDS
 from resoto_dagster_tests.providers.aws.answers import map_item
-from resoto_dagster_tests.providers.aws.harness import REGION, belongs_to, goes_before, stored, uses
+from resoto_dagster_tests.providers.aws.harness import ACCOUNT, REGION, belongs_to, goes_before, stored, uses
 from resoto_dagster_tests.providers.aws.samples import MOMENT
 from resoto_dagster_tests.providers.aws.synthetic import Refusal
 
@@ -45,6 +45,10 @@ RESOURCES = {
     "AutoScalingGroups": [{"Name": "awseb-group"}],
     "Instances": [{"Id": "i-1"}, {"Id": "i-2"}],
     "LoadBalancers": [{"Name": ALB}, {"Name": "awseb-classic"}],
+    "Queues": [
+        {"Name": "WorkerQueue", "URL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/awseb-worker"},
+        {"Name": "WorkerDeadLetterQueue", "URL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/awseb-dead"},
+    ],
 }
 
 
@@ -142,6 +146,8 @@ def test_properties_and_edges_of_an_environment(beanstalk, collect_kind):
         ("aws_ec2_instance", "i-2"),
         ("aws_alb", ALB, "arn"),
         ("aws_elb", "awseb-classic", "name"),
+        ("aws_sqs_queue", "awseb-worker"),
+        ("aws_sqs_queue", "awseb-dead"),
     ]
     assert set(environment.edges) == {
         belongs_to("aws_region", REGION),

@@ -107,6 +107,8 @@ def test_what_guardduty_s_findings_are_about():
         "S3BucketDetails": [{"Name": "data"}, {"Name": "logs"}],
         "LambdaDetails": {"FunctionArn": "arn:aws:lambda:f"},
         "RdsDbInstanceDetails": {"DbInstanceArn": "arn:aws:rds:db"},
+        "EksClusterDetails": {"Arn": "arn:aws:eks:blue"},
+        "EcsClusterDetails": {"Arn": "arn:aws:ecs:green", "TaskDetails": {"Arn": "arn:aws:ecs:green/t-1"}},
     }
 
     finding = map_item("aws_guard_duty_finding", {"FindingIds": "f", "Resource": resource})
@@ -118,6 +120,9 @@ def test_what_guardduty_s_findings_are_about():
         belongs_to("aws_s3_bucket", "logs"),
         belongs_to("aws_lambda_function", "arn:aws:lambda:f", "arn"),
         belongs_to("aws_rds_instance", "arn:aws:rds:db", "arn"),
+        belongs_to("aws_eks_cluster", "arn:aws:eks:blue", "arn"),
+        belongs_to("aws_ecs_cluster", "arn:aws:ecs:green", "arn"),
+        belongs_to("aws_ecs_task", "arn:aws:ecs:green/t-1", "arn"),
     }
 
 
@@ -133,6 +138,8 @@ def _switched(synthetic, status):
 def test_what_inspector_finds(synthetic, collect_kind, session):
     arn = f"arn:aws:inspector2:{REGION}:{ACCOUNT}:finding/abc"
     function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:parse"
+    repository = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/shop/web"
+    image = f"{repository}/sha256:0123456789abcdef"
     _switched(synthetic, "ENABLED")
     synthetic.in_full(
         "inspector2",
@@ -148,7 +155,7 @@ def test_what_inspector_finds(synthetic, collect_kind, session):
                 "resources": [
                     {"id": "i-1", "type": "AWS_EC2_INSTANCE", "region": REGION},
                     {"id": f"{function}:$LATEST", "type": "AWS_LAMBDA_FUNCTION"},
-                    {"id": "image", "type": "AWS_ECR_CONTAINER_IMAGE"},
+                    {"id": image, "type": "AWS_ECR_CONTAINER_IMAGE"},
                 ],
             }
         ],
@@ -172,7 +179,7 @@ def test_what_inspector_finds(synthetic, collect_kind, session):
     assert [resource["id"] for resource in properties["finding_resources"]] == [
         "i-1",
         f"{function}:$LATEST",
-        "image",
+        image,
     ]
     assert properties["first_observed_at"] == properties["last_observed_at"] == WHEN
     assert properties["updated_at"] == WHEN
@@ -181,6 +188,7 @@ def test_what_inspector_finds(synthetic, collect_kind, session):
         belongs_to("aws_region", REGION),
         belongs_to("aws_ec2_instance", "i-1"),
         belongs_to("aws_lambda_function", function, "arn"),
+        belongs_to("aws_ecr_repository", repository, "arn"),
     }
     assert synthetic.asked("inspector2", "ListFindings") == [
         {"filterCriteria": {"awsAccountId": [{"comparison": "EQUALS", "value": ACCOUNT}]}}

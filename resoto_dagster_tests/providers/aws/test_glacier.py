@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from resoto_dagster_tests.providers.aws.harness import ACCOUNT, REGION, belongs_to, stored
+from resoto_dagster_tests.providers.aws.harness import ACCOUNT, REGION, belongs_to, encrypted_with, stored
 
 ARN = f"arn:aws:glacier:{REGION}:{ACCOUNT}:vaults"
 CREATED = "2024-05-01T10:30:00.000Z"
@@ -132,6 +132,7 @@ def test_a_job(vaults, synthetic, collect_kind, session):
     assert set(job.edges) == {
         belongs_to("aws_region", REGION),
         belongs_to("aws_glacier_vault", f"{ARN}/old", "arn"),
+        *encrypted_with("key"),
     }
     assert session.read(stored(job)) == job
     assert synthetic.asked("glacier", "ListJobs")[-1] == {"accountId": "-", "vaultName": "old"}

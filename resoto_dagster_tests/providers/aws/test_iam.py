@@ -463,7 +463,10 @@ def test_a_server_certificate(client, collect_kind, session):
         "expires": "2012-05-08T01:02:03.004000Z",
         "sha1_fingerprint": hashlib.sha1(b"not a certificate").hexdigest(),
     }
-    assert web.edges == (belongs_to("aws_account", ACCOUNT),)
+    assert set(web.edges) == {
+        belongs_to("aws_account", ACCOUNT),
+        belongs_to("aws_service_quota", "L-BF35879D"),
+    }
     assert session.read(stored(web)) == web
     assert len(session.delete(stored(web)).request_ids) == 1
     assert session.read(stored(web)) is None

@@ -76,7 +76,7 @@ EVERYTHING = AwsKind(
             each=Call(operation="list_object_versions", items="Versions"),
             params={"Bucket": "id"},
         ),
-        Step(operation="delete_bucket", params={"Bucket": "id"}),
+        Step(operation="delete_bucket", params={"Bucket": "id"}, until="bucket_not_exists"),
     ),
     tagging=Tagging(upsert="put_bucket_tagging", remove="put_object_tagging", params={"Bucket": "id"}),
 )
@@ -97,6 +97,7 @@ def test_the_actions_are_those_of_all_calls_of_a_declaration() -> None:
         "s3:DeleteBucket",
         "s3:DeleteObject",
         "s3:DeleteObjectVersion",
+        "s3:ListBucket",
         "s3:ListBucketVersions",
     )
     assert tagging_actions([volume, EVERYTHING]) == (
@@ -232,6 +233,11 @@ def test_aws_takes_every_policy(client: Client) -> None:
         text = json.dumps(document, separators=(",", ":"))
         assert len(text) <= LONGEST
         client("iam").create_policy(PolicyName=f"resoto-{number}", PolicyDocument=text)
+
+
+def test_a_role_takes_all_of_what_a_collect_needs_inline() -> None:
+    made = documents(statements_for(["collect"], KINDS.values()))
+    assert sum(len(json.dumps(document, separators=(",", ":"))) for document in made) <= 10_240
 
 
 AGAIN = "deploy/aws is not what the declarations say: run `make aws-policies` and commit what it writes"

@@ -6,8 +6,10 @@ from resoto_dagster.providers.base import ProviderError
 from resoto_dagster_tests.providers.aws.answers import map_item, settled
 from resoto_dagster_tests.providers.aws.harness import (
     ACCOUNT,
+    KEY,
     REGION,
     belongs_to,
+    encrypted_with,
     goes_after,
     goes_before,
     stored,
@@ -16,8 +18,7 @@ from resoto_dagster_tests.providers.aws.harness import (
 from resoto_dagster_tests.providers.aws.network import make_network
 
 TAGS = [{"Key": "owner", "Value": "web"}, {"Key": "env", "Value": "test"}]
-KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k-1"
-ENCRYPTED = {uses("aws_kms_key", KEY, "arn"), goes_before("aws_kms_key", KEY, "arn")}
+ENCRYPTED = encrypted_with(KEY)
 
 
 def _database(client, network, **more):
@@ -223,6 +224,14 @@ def test_cluster(cluster, client, collect_kind, session):
 def test_the_status_of_a_cluster(answered, status):
     found = map_item("aws_rds_cluster", {"DBClusterIdentifier": "c-1", "Status": answered})
     assert found.properties["db_status"] == status
+
+
+def test_where_the_activity_of_a_cluster_is_told():
+    item = {"DBClusterIdentifier": "c-1", "ActivityStreamKinesisStreamName": "aws-rds-das-cluster-1"}
+    assert set(map_item("aws_rds_cluster", item).edges) == {
+        belongs_to("aws_region", REGION),
+        uses("aws_kinesis_stream", "aws-rds-das-cluster-1"),
+    }
 
 
 @pytest.mark.parametrize("kind", ["aws_rds_cluster", "aws_rds_instance"])

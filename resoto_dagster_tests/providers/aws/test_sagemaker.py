@@ -5,6 +5,7 @@ import pytest
 from resoto_dagster.providers.base import ProviderError
 from resoto_dagster_tests.providers.aws.answers import map_item
 from resoto_dagster_tests.providers.aws.harness import (
+    ACCOUNT,
     REGION,
     RecordingSink,
     belongs_to,
@@ -280,6 +281,9 @@ def test_properties_and_edges_of_an_endpoint(client, sagemaker, collect_kind):
     assert set(serving.edges) == {belongs_to("aws_region", REGION)}
 
 
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}"
+
+
 def test_where_an_endpoint_writes_and_what_watches_it():
     serving = map_item(
         "aws_sagemaker_endpoint",
@@ -287,7 +291,11 @@ def test_where_an_endpoint_writes_and_what_watches_it():
             "EndpointName": "serving",
             "DataCaptureConfig": {"DestinationS3Uri": "s3://captured/a"},
             "AsyncInferenceConfig": {
-                "OutputConfig": {"S3OutputPath": "s3://answers/", "S3FailurePath": "s3://failures"}
+                "OutputConfig": {
+                    "S3OutputPath": "s3://answers/",
+                    "S3FailurePath": "s3://failures",
+                    "NotificationConfig": {"SuccessTopic": f"{TOPIC}:good", "ErrorTopic": f"{TOPIC}:bad"},
+                }
             },
             "LastDeploymentConfig": {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "too-slow"}]}},
         },
@@ -299,6 +307,8 @@ def test_where_an_endpoint_writes_and_what_watches_it():
         uses("aws_s3_bucket", "answers"),
         uses("aws_s3_bucket", "failures"),
         uses("aws_cloudwatch_alarm", "too-slow", "name"),
+        uses("aws_sns_topic", f"{TOPIC}:good", "arn"),
+        uses("aws_sns_topic", f"{TOPIC}:bad", "arn"),
     }
 
 

@@ -297,7 +297,15 @@ def test_what_a_processing_job_reads_from():
                         }
                     }
                 },
-                {"DatasetDefinition": {"AthenaDatasetDefinition": {"OutputS3Uri": "s3://of-athena/"}}},
+                {
+                    "DatasetDefinition": {
+                        "AthenaDatasetDefinition": {
+                            "Catalog": "AwsDataCatalog",
+                            "WorkGroup": "reports",
+                            "OutputS3Uri": "s3://of-athena/",
+                        }
+                    }
+                },
             ],
             "AutoMLJobArn": f"{ARN}:automl-job/search",
             "TrainingJobArn": f"{ARN}:training-job/fitting",
@@ -308,9 +316,25 @@ def test_what_a_processing_job_reads_from():
     assert set(cleaning.edges) == {
         belongs_to("aws_region", REGION),
         belongs_to("aws_redshift_cluster", "sales"),
+        belongs_to("aws_athena_data_catalog", "AwsDataCatalog"),
+        belongs_to("aws_athena_work_group", "reports"),
         belongs_to("aws_sagemaker_auto_ml_job", f"{ARN}:automl-job/search", "arn"),
         uses("aws_sagemaker_training_job", f"{ARN}:training-job/fitting", "arn"),
         *_buckets("of-redshift", "of-athena"),
+    }
+
+
+def test_the_topics_of_a_labeling_job():
+    item = {
+        "LabelingJobName": "cats",
+        "InputConfig": {"DataSource": {"SnsDataSource": {"SnsTopicArn": "arn:aws:sns:in"}}},
+        "OutputConfig": {"SnsTopicArn": "arn:aws:sns:out"},
+    }
+
+    assert set(map_item("aws_sagemaker_labeling_job", item).edges) == {
+        belongs_to("aws_region", REGION),
+        uses("aws_sns_topic", "arn:aws:sns:in", "arn"),
+        uses("aws_sns_topic", "arn:aws:sns:out", "arn"),
     }
 
 

@@ -427,7 +427,20 @@ def test_properties_and_edges_of_a_workteam(on_shelf, collect_kind):
         "workteam_member_definitions": [{"oidc_member_definition": {"groups": ["g-1"]}}],
         "workteam_notification_configuration": "arn:aws:sns:us-east-1:1:labels",
     }
-    assert set(labelers.edges) == {belongs_to("aws_region", REGION)}
+    assert set(labelers.edges) == {
+        belongs_to("aws_region", REGION),
+        uses("aws_sns_topic", "arn:aws:sns:us-east-1:1:labels", "arn"),
+    }
+
+
+def test_those_who_label_may_be_of_a_user_pool():
+    member = {"UserPool": "pool-1", "UserGroup": "labelers", "ClientId": "c"}
+    item = {"WorkteamName": "w", "MemberDefinitions": [{"CognitoMemberDefinition": member}]}
+    assert set(map_item("aws_sagemaker_workteam", item).edges) == {
+        belongs_to("aws_region", REGION),
+        uses("aws_cognito_user_pool", "pool-1"),
+        uses("aws_cognito_group", "pool-1:labelers"),
+    }
 
 
 def test_where_nobody_labels_data_there_are_no_workteams(synthetic, collect_kind):

@@ -368,11 +368,17 @@ def test_a_flow_log_belongs_to_what_it_is_of(resource: str, kind: str) -> None:
             "FlowLogId": "fl-1",
             "ResourceId": resource,
             "LogDestination": group,
+            "LogGroupName": "flow",
             "DeliverLogsPermissionArn": role,
         },
     )
     assert found is not None
-    assert set(found.edges) == {IN_REGION, belongs_to(kind, resource), uses("aws_iam_role", role, "arn")}
+    assert set(found.edges) == {
+        IN_REGION,
+        belongs_to(kind, resource),
+        uses("aws_iam_role", role, "arn"),
+        uses("aws_cloudwatch_log_group", "flow"),
+    }
 
 
 def test_a_flow_log_may_go_into_a_folder_of_a_bucket() -> None:

@@ -9,6 +9,13 @@ ARN = f"arn:aws:wafv2:{REGION}:{ACCOUNT}"
 REGIONAL = f"{ARN}:regional/webacl/front/w-1"
 WORLDWIDE = f"{ARN}:global/webacl/edge/w-2"
 ALB = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/app/front/1"
+POOL = f"arn:aws:cognito-idp:{REGION}:{ACCOUNT}:userpool/pool-1"
+BEHIND = {
+    "APPLICATION_LOAD_BALANCER": ALB,
+    "API_GATEWAY": f"arn:aws:apigateway:{REGION}::/restapis/api-1/stages/live",
+    "COGNITO_USER_POOL": POOL,
+}
+"""What is behind the firewall of the region, by its type."""
 
 
 @pytest.fixture
@@ -57,7 +64,11 @@ def firewalls(synthetic):
         "ListTagsForResource",
         {"TagInfoForResource": {"TagList": [{"Key": "owner", "Value": "web"}]}},
     )
-    synthetic.answer("wafv2", "ListResourcesForWebACL", {"ResourceArns": [ALB]})
+    synthetic.answer(
+        "wafv2",
+        "ListResourcesForWebACL",
+        lambda params: {"ResourceArns": [BEHIND[params["ResourceType"]]]},
+    )
 
 
 def test_properties_and_edges(firewalls, collect_kind):
@@ -83,7 +94,12 @@ def test_properties_and_edges(firewalls, collect_kind):
         "pre_process_firewall_manager_rule_groups": [{"name": "before"}],
         "post_process_firewall_manager_rule_groups": [{"name": "after"}],
     }
-    assert set(front.edges) == {belongs_to("aws_region", REGION), uses("aws_alb", ALB, "arn")}
+    assert set(front.edges) == {
+        belongs_to("aws_region", REGION),
+        uses("aws_alb", ALB, "arn"),
+        uses("aws_apigateway_rest_api", "api-1"),
+        uses("aws_cognito_user_pool", POOL, "arn"),
+    }
     assert (edge.id, edge.name, edge.region) == ("w-2", "edge", GLOBAL)
     assert set(edge.edges) == {belongs_to("aws_account", ACCOUNT)}
 
@@ -92,7 +108,7 @@ def test_what_is_behind_the_firewalls_of_cloudfront_is_not_asked_for(firewalls, 
     collect_kind("aws_waf_web_acl")
 
     assert synthetic.asked("wafv2", "ListResourcesForWebACL") == [
-        {"WebACLArn": REGIONAL, "ResourceType": "APPLICATION_LOAD_BALANCER"}
+        {"WebACLArn": REGIONAL, "ResourceType": resource_type} for resource_type in BEHIND
     ]
 
 
@@ -108,6 +124,9 @@ def test_each_is_read_where_it_was_found(firewalls, synthetic, collect_kind, ses
 
 
 def test_those_of_cloudfront_are_asked_for_once_however_many_regions(firewalls, synthetic, collect_kind):
+    names = ("us-east-1", "eu-west-1", "eu-central-1")
+    synthetic.answer("ec2", "DescribeRegions", {"Regions": [{"RegionName": name} for name in names]})
+
     collect_kind("aws_waf_web_acl", regions=["eu-west-1", "eu-central-1"])
 
     asked = [

@@ -20,6 +20,9 @@ _APIS = Call(operation="get_rest_apis", items="items", page_size=500)
 
 _OF_API = Link(kind="aws_apigateway_rest_api", path="api.id", parent=True)
 
+# Endpoints serve other APIs as well; AWS deletes an API, or a domain name, without them.
+_ENDPOINTS = Link(kind="aws_vpc_endpoint", path="endpointConfiguration.vpcEndpointIds[]")
+
 _ARN = "arn:{partition}:apigateway:{region}::/restapis/"
 
 
@@ -68,6 +71,7 @@ _REST_API = AwsKind(
     ctime="createdDate",
     tags="tags",
     properties={"description": "description", "api_policy": Value("policy", _policy)},
+    links=(_ENDPOINTS,),
     missing=_MISSING,
     delete=(Step(operation="delete_rest_api", params={"restApiId": "id"}),),
     tagging=Tagging(
@@ -208,6 +212,7 @@ _AUTHORIZER = AwsKind(
         _OF_API,
         Link(kind="aws_lambda_function", path=Value("authorizerUri", _function), by="arn", delete="before"),
         Link(kind="aws_iam_role", path="authorizerCredentials", by="arn", delete="before"),
+        Link(kind="aws_cognito_user_pool", path="providerARNs[]", by="arn", delete="before"),
     ),
     read={"item.id": "authorizer_api_id"},
     missing=_MISSING,
@@ -233,7 +238,13 @@ _DOMAIN_NAME = AwsKind(
         "domain_policy": Value("policy", _policy),
         "domain_private": Value("domainNameId", bool, absent=False),
     },
-    links=(Link(kind="aws_route53_zone", path=Value("domainName", _zones), by="name", delete="before"),),
+    links=(
+        Link(kind="aws_route53_zone", path=Value("domainName", _zones), by="name", delete="before"),
+        _ENDPOINTS,
+        # AWS keeps a certificate that a domain name has.
+        Link(kind="aws_acm_certificate", path="certificateArn", by="arn", delete="before"),
+        Link(kind="aws_acm_certificate", path="regionalCertificateArn", by="arn", delete="before"),
+    ),
     missing=_MISSING,
     delete=(Step(operation="delete_domain_name", params={"domainName": "name"}),),
     tagging=_REST_API.tagging,

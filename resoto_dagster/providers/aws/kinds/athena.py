@@ -10,6 +10,7 @@ from resoto_dagster.providers.aws.declaration import (
     Tagging,
     Value,
 )
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 
 def _tags(arn: str) -> Detail:
@@ -21,7 +22,11 @@ def _bucket(location: str) -> str:
     return location.removeprefix("s3://").partition("/")[0]
 
 
-_MISSING = ("ResourceNotFoundException",)
+_MISSING = (
+    "ResourceNotFoundException",
+    "InvalidRequestException: is not found",
+    "InvalidRequestException: was not found",
+)
 
 _TAGGING = Tagging(upsert="tag_resource", remove="untag_resource", params={"ResourceARN": "arn"})
 
@@ -43,6 +48,7 @@ _WORK_GROUP = AwsKind(
     properties={"description": "Description"},
     links=(
         Link(kind="aws_s3_bucket", path=Value("Configuration.ResultConfiguration.OutputLocation", _bucket)),
+        *encrypted_with("Configuration.ResultConfiguration.EncryptionConfiguration.KmsKey"),
     ),
     missing=_MISSING,
     delete=(

@@ -1,6 +1,5 @@
 """Backups: what makes them, where they are, what is in them, and what is reported of them."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 from resoto_dagster.providers.aws.declaration import (
@@ -13,6 +12,7 @@ from resoto_dagster.providers.aws.declaration import (
     Tagging,
     Value,
 )
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _MISSING = ("ResourceNotFoundException",)
 
@@ -24,14 +24,19 @@ _TAGGING = Tagging(
     keys="TagKeyList",
 )
 
-_PROTECTED: Mapping[str, tuple[str, Literal["id", "arn"]]] = {
-    "CloudFormation": ("aws_cloudformation_stack", "id"),
-    "EBS": ("aws_ec2_volume", "arn"),
-    "EC2": ("aws_ec2_instance", "arn"),
-    "RDS": ("aws_rds_instance", "arn"),
-    "S3": ("aws_s3_bucket", "arn"),
-}
-"""The kind of what is backed up by its type, and whether its ARN is its id."""
+_PROTECTED: tuple[tuple[str, str, Literal["id", "arn"]], ...] = (
+    ("Aurora", "aws_rds_cluster", "arn"),
+    ("CloudFormation", "aws_cloudformation_stack", "id"),
+    ("DynamoDB", "aws_dynamodb_table", "arn"),
+    ("DynamoDB", "aws_dynamodb_global_table", "arn"),
+    ("EBS", "aws_ec2_volume", "arn"),
+    ("EC2", "aws_ec2_instance", "arn"),
+    ("EFS", "aws_efs_file_system", "arn"),
+    ("RDS", "aws_rds_instance", "arn"),
+    ("Redshift", "aws_redshift_cluster", "arn"),
+    ("S3", "aws_s3_bucket", "arn"),
+)
+"""The types of what is backed up, the kinds that may be of a type, and whether the ARN is the id."""
 
 
 def _tags(arn: str) -> Detail:
@@ -73,6 +78,7 @@ _VAULT = AwsKind(
         "backup_vault_arn": "BackupVaultArn",
         "creation_date": "CreationDate",
     },
+    links=encrypted_with("EncryptionKeyArn"),
     missing=_MISSING,
     delete=(Step(operation="delete_backup_vault", params={"BackupVaultName": "name"}),),
     tagging=_TAGGING,
@@ -145,6 +151,8 @@ _RECOVERY_POINT = AwsKind(
         _OF_PLAN,
         Link(kind="aws_backup_recovery_point", path="ParentRecoveryPointArn", parent=True),
         Link(kind="aws_ec2_snapshot", path=_if_type("EBS", "RecoveryPointArn"), by="arn"),
+        Link(kind="aws_ec2_image", path=_if_type("EC2", "RecoveryPointArn"), by="arn"),
+        *encrypted_with("EncryptionKeyArn"),
     ),
     read={"BackupVaultName": "backup_vault_name", "ByResourceArn": "resource_arn"},
     missing=_MISSING,
@@ -154,7 +162,7 @@ _RECOVERY_POINT = AwsKind(
             params={"BackupVaultName": "backup_vault_name", "RecoveryPointArn": "arn"},
         ),
     ),
-    takes_along=("aws_backup_recovery_point", "aws_ec2_snapshot"),
+    takes_along=("aws_backup_recovery_point", "aws_ec2_image", "aws_ec2_snapshot"),
     changing=(
         "aggregated_scan_result",
         "index_status",
@@ -180,7 +188,7 @@ _PROTECTED_RESOURCE = AwsKind(
         Link(kind="aws_backup_recovery_point", path="LastRecoveryPointArn", parent=True),
         *(
             Link(kind=kind, path=_if_type(resource_type, "ResourceArn"), by=by)
-            for resource_type, (kind, by) in _PROTECTED.items()
+            for resource_type, kind, by in _PROTECTED
         ),
     ),
     volatile=("last_backup_time", "last_recovery_point_arn"),

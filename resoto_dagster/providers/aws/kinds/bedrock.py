@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging, Value
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _MISSING = ("ResourceNotFoundException",)
 _JOB_STATUS = {
@@ -96,6 +97,7 @@ _CUSTOM_MODEL = AwsKind(
     links=(
         Link(kind="aws_bedrock_foundation_model", path="baseModelArn", by="arn"),
         Link(kind="aws_bedrock_model_customization_job", path="jobArn"),
+        *encrypted_with("modelKmsKeyArn"),
     ),
     missing=_MISSING,
     delete=(Step(operation="delete_custom_model", params={"modelIdentifier": "arn"}),),
@@ -155,6 +157,7 @@ _GUARDRAIL = AwsKind(
     mtime="updatedAt",
     tags="tags",
     properties={"created_at": "createdAt", "updated_at": "updatedAt"},
+    links=encrypted_with("kmsKeyArn"),
     missing=_MISSING,
     delete=(Step(operation="delete_guardrail", params={"guardrailIdentifier": "id"}),),
     tagging=_TAGGING,
@@ -195,6 +198,8 @@ _CUSTOMIZATION_JOB = AwsKind(
         Link(kind="aws_bedrock_foundation_model", path="baseModelArn", by="arn"),
         Link(kind="aws_ec2_subnet", path="vpcConfig.subnetIds[]"),
         Link(kind="aws_ec2_security_group", path="vpcConfig.securityGroupIds[]"),
+        # What was made with the key is the custom model's; the record of the job stays for good.
+        *encrypted_with("outputModelKmsKeyArn", delete=None),
     ),
     missing=_MISSING,
     tagging=_TAGGING,
@@ -232,6 +237,7 @@ _EVALUATION_JOB = AwsKind(
     links=(
         Link(kind="aws_iam_role", path="roleArn", by="arn"),
         Link(kind="aws_bedrock_foundation_model", path=Value("modelIdentifiers", _model_ids)),
+        *encrypted_with("customerEncryptionKeyId", delete=None),
     ),
     missing=_MISSING,
     tagging=_TAGGING,

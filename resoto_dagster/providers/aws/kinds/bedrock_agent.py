@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging, Value
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _MISSING = ("ResourceNotFoundException",)
 _NODES = "definition.nodes[].configuration"
@@ -75,6 +76,29 @@ _KNOWLEDGE_BASE = AwsKind(
             path="knowledgeBaseConfiguration.vectorKnowledgeBaseConfiguration.embeddingModelArn",
             by="arn",
         ),
+        Link(kind="aws_rds_cluster", path="storageConfiguration.rdsConfiguration.resourceArn", by="arn"),
+        Link(
+            kind="aws_opensearch_domain",
+            path="storageConfiguration.opensearchManagedClusterConfiguration.domainArn",
+            by="arn",
+        ),
+        *(
+            Link(
+                kind="aws_secretsmanager_secret",
+                path=f"storageConfiguration.{store}.credentialsSecretArn",
+                by="arn",
+            )
+            for store in (
+                "mongoDbAtlasConfiguration",
+                "pineconeConfiguration",
+                "rdsConfiguration",
+                "redisEnterpriseCloudConfiguration",
+            )
+        ),
+        *encrypted_with(
+            "knowledgeBaseConfiguration.managedKnowledgeBaseConfiguration.serverSideEncryptionConfiguration"
+            ".kmsKeyArn"
+        ),
     ),
     missing=_MISSING,
     delete=(Step(operation="delete_knowledge_base", params={"knowledgeBaseId": "id"}),),
@@ -121,6 +145,7 @@ _AGENT = AwsKind(
         ),
         Link(kind="aws_bedrock_agent_knowledge_base", path="knowledgeBases[].knowledgeBaseId"),
         Link(kind="aws_lambda_function", path="promptOverrideConfiguration.overrideLambda", by="arn"),
+        *encrypted_with("customerEncryptionKeyArn"),
     ),
     missing=_MISSING,
     delete=(Step(operation="delete_agent", params={"agentId": "id"}),),
@@ -145,7 +170,10 @@ _PROMPT = AwsKind(
     mtime="updatedAt",
     tags="tags",
     properties={"prompt_variants": "variants", "created_at": "createdAt", "updated_at": "updatedAt"},
-    links=(Link(kind="aws_bedrock_foundation_model", path=Value("variants[].modelId", _last_parts)),),
+    links=(
+        Link(kind="aws_bedrock_foundation_model", path=Value("variants[].modelId", _last_parts)),
+        *encrypted_with("customerEncryptionKeyArn"),
+    ),
     missing=_MISSING,
     delete=(Step(operation="delete_prompt", params={"promptIdentifier": "id"}),),
     tagging=_TAGGING,
@@ -158,8 +186,9 @@ _OF_DEFINITION = (
     Link(kind="aws_s3_bucket", path=f"{_NODES}.storage.serviceConfiguration.s3.bucketName"),
     Link(kind="aws_bedrock_agent", path=Value(f"{_NODES}.agent.agentAliasArn", _agents)),
     Link(kind="aws_bedrock_agent_knowledge_base", path=f"{_NODES}.knowledgeBase.knowledgeBaseId"),
+    *encrypted_with("customerEncryptionKeyArn"),
 )
-"""What the nodes of a flow use."""
+"""What the nodes of a flow use, and the key of the flow."""
 
 _LIST_FLOWS = Call(operation="list_flows", items="flowSummaries")
 

@@ -104,6 +104,18 @@ _DISTRIBUTION = AwsKind(
             delete="before",
         ),
         Link(kind="aws_s3_bucket", path=Value("DistributionConfig.Origins.Items[].DomainName", _buckets)),
+        Link(
+            kind="aws_acm_certificate",
+            path="DistributionConfig.ViewerCertificate.ACMCertificateArn",
+            by="arn",
+            delete="before",
+        ),
+        Link(
+            kind="aws_iam_server_certificate",
+            path="DistributionConfig.ViewerCertificate.IAMCertificateId",
+            delete="before",
+        ),
+        Link(kind="aws_waf_web_acl", path="DistributionConfig.WebACLId", by="arn"),
     ),
     missing=("NoSuchDistribution", "NoSuchResource"),
     delete=(
@@ -186,7 +198,10 @@ _REALTIME_LOG_CONFIG = AwsKind(
     name_path="Name",
     arn="ARN",
     prefix="realtime_log",
-    links=(Link(kind="aws_iam_role", path="EndPoints[].KinesisStreamConfig.RoleARN", by="arn"),),
+    links=(
+        Link(kind="aws_iam_role", path="EndPoints[].KinesisStreamConfig.RoleARN", by="arn"),
+        Link(kind="aws_kinesis_stream", path="EndPoints[].KinesisStreamConfig.StreamARN", by="arn"),
+    ),
     missing=("NoSuchRealtimeLogConfig", "NoSuchResource"),
     delete=(Step(operation="delete_realtime_log_config", params={"ARN": "arn"}),),
     tagging=_TAGGING,

@@ -1,6 +1,7 @@
 """Trails, which record who called what."""
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging, Value
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 
 def _if(told: str) -> Value:
@@ -53,6 +54,8 @@ _TRAIL = AwsKind(
         Link(kind="aws_s3_bucket", path="S3BucketName"),
         Link(kind="aws_cloudwatch_log_group", path="CloudWatchLogsLogGroupArn", by="arn"),
         Link(kind="aws_iam_role", path="CloudWatchLogsRoleArn", by="arn"),
+        Link(kind="aws_sns_topic", path="SnsTopicARN", by="arn"),
+        *encrypted_with("KmsKeyId"),
     ),
     read={"trailNameList": ["arn"]},
     missing=("TrailNotFoundException",),

@@ -13,6 +13,7 @@ from resoto_dagster.providers.aws.declaration import (
     Tagging,
     Value,
 )
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _POOLS = Call(operation="list_user_pools", items="UserPools", params={"MaxResults": 60})
 
@@ -41,6 +42,7 @@ _USER_POOL = AwsKind(
     secret=("SmsConfiguration.ExternalId",),
     links=(
         Link(kind="aws_lambda_function", path=Value("LambdaConfig", _functions), by="arn", delete="before"),
+        *encrypted_with("LambdaConfig.KMSKeyID"),
     ),
     missing=("ResourceNotFoundException",),
     # A pool that has a domain can't be deleted.

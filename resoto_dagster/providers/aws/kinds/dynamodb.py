@@ -1,14 +1,18 @@
 """Tables without a server, and groups of them that hold the same in several regions."""
 
+from collections.abc import Mapping, Sequence
+
 from resoto_dagster.providers.aws.declaration import (
     AwsKind,
     Call,
     Detail,
     HeldBack,
+    Link,
     Step,
     Tagging,
     Value,
 )
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _STATUS = {
     "ACTIVE": "available",
@@ -23,6 +27,12 @@ _STATUS = {
 
 _TAGGING = Tagging(upsert="tag_resource", remove="untag_resource", params={"ResourceArn": "arn"})
 
+
+def _streams(destinations: Sequence[Mapping[str, str]]) -> list[str]:
+    """The streams of Kinesis that changes of a table go to; one that they went to is still told of."""
+    return [one["StreamArn"] for one in destinations if one.get("DestinationStatus") != "DISABLED"]
+
+
 _TABLE = AwsKind(
     name="aws_dynamodb_table",
     description="A table; deleting it deletes every item in it, and leaves no backup.",
@@ -36,6 +46,14 @@ _TABLE = AwsKind(
             params={"TableName": "TableNames"},
             result="ContinuousBackupsDescription",
             into="ContinuousBackup",
+        ),
+        Detail(
+            operation="describe_kinesis_streaming_destination",
+            params={"TableName": "TableNames"},
+            result="KinesisDataStreamDestinations",
+            into="KinesisDataStreamDestinations",
+            # It says so of a table that is being made, too, and not every region knows the call.
+            absent=("ResourceNotFoundException", "UnknownOperationException"),
         ),
         Detail(
             operation="list_tags_of_resource", params={"ResourceArn": "TableArn"}, result="Tags", into="Tags"
@@ -57,6 +75,15 @@ _TABLE = AwsKind(
         ),
     },
     drop=("TableName",),
+    links=(
+        Link(
+            kind="aws_kinesis_stream",
+            path=Value("KinesisDataStreamDestinations", _streams),
+            by="arn",
+            delete="before",
+        ),
+        *encrypted_with("SSEDescription.KMSMasterKeyArn", "Replicas[].KMSMasterKeyId"),
+    ),
     missing=("ResourceNotFoundException", "TableNotFoundException"),
     delete=(Step(operation="delete_table", params={"TableName": "id"}),),
     tagging=_TAGGING,
@@ -65,6 +92,7 @@ _TABLE = AwsKind(
         "db_status",
         "dynamodb_global_secondary_indexes",
         "dynamodb_item_count",
+        "dynamodb_kinesis_data_stream_destinations",
         "dynamodb_local_secondary_indexes",
         "dynamodb_provisioned_throughput",
         "dynamodb_replicas",
@@ -102,6 +130,7 @@ _GLOBAL_TABLE = AwsKind(
     arn="GlobalTableArn",
     prefix="dynamodb",
     ctime="CreationDateTime",
+    links=encrypted_with("ReplicationGroup[].KMSMasterKeyId"),
     missing=("GlobalTableNotFoundException", "ResourceNotFoundException"),
     delete=(
         Step(

@@ -12,7 +12,12 @@ from resoto_dagster.providers.aws.declaration import (
     Tagging,
     Value,
 )
-from resoto_dagster.providers.aws.kinds.service_quotas import counted_by_quota, instance_quota
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
+from resoto_dagster.providers.aws.kinds.service_quotas import (
+    counted_by_quota,
+    instance_quota,
+    volume_quota,
+)
 
 TAGGING = Tagging(
     upsert="create_tags",
@@ -22,6 +27,11 @@ TAGGING = Tagging(
     keys_form="objects",
 )
 """How everything that the service EC2 knows is tagged."""
+
+MADE_BY_BACKUP = Value(
+    "Tags", lambda tags: any(tag["Key"] == "aws:backup:source-resource" for tag in tags), absent=False
+)
+"""Whether AWS Backup made it; EC2 deletes no such snapshot or image, which goes with its recovery point."""
 
 _INSTANCE_STATUS = {
     "pending": "busy",
@@ -202,7 +212,7 @@ _VOLUME = AwsKind(
     ),
     links=(
         Link(kind="aws_ec2_volume_type", path="VolumeType", parent=True),
-        Link(kind="aws_kms_key", path="KmsKeyId", by="arn", delete="before"),
+        *encrypted_with("KmsKeyId"),
         Link(kind="aws_ec2_instance", path="Attachments[].InstanceId", parent=True, delete="after"),
     ),
     read={"VolumeIds": ["id"]},
@@ -226,6 +236,15 @@ _VOLUME_TYPE = AwsKind(
     service="ec2",
     api=Call(operation="describe_volumes", items="Volumes[].VolumeType", page_size=500),
     details=(
+        Detail(
+            operation="list_service_quotas",
+            service="service-quotas",
+            params={},
+            const={"ServiceCode": "ebs"},
+            result="Quotas",
+            match=("QuotaCode", Value("VolumeType", volume_quota)),
+            into="Quota",
+        ),
         Price(
             code="AmazonEC2",
             paths={"volumeApiName": "VolumeType"},
@@ -235,7 +254,10 @@ _VOLUME_TYPE = AwsKind(
     id="VolumeType",
     prefix="volume_type",
     tags="",
-    properties={"volume_type": "VolumeType", "ondemand_cost": "OndemandCost"},
+    # In tebibytes, of all volumes of the type together.
+    properties={"volume_type": "VolumeType", "quota": "Quota.Value", "ondemand_cost": "OndemandCost"},
+    drop=("Quota",),
+    links=(counted_by_quota("VolumeType", volume_quota),),
 )
 
 _SNAPSHOT = AwsKind(
@@ -258,15 +280,17 @@ _SNAPSHOT = AwsKind(
         "encrypted": "Encrypted",
         "owner_id": "OwnerId",
         "owner_alias": "OwnerAlias",
+        "snapshot_made_by_backup": MADE_BY_BACKUP,
     },
     links=(
         Link(kind="aws_ec2_volume", path="VolumeId", parent=True),
-        Link(kind="aws_kms_key", path="KmsKeyId", by="arn", delete="before"),
+        *encrypted_with("KmsKeyId"),
     ),
     read={"SnapshotIds": ["id"]},
     missing=("InvalidSnapshot.NotFound",),
     delete=(Step(operation="delete_snapshot", params={"SnapshotId": "id"}),),
     tagging=TAGGING,
+    held_back=(HeldBack("snapshot_made_by_backup", (True,), "AWS Backup owns it"),),
     changing=("snapshot_progress", "snapshot_state_message"),
 )
 

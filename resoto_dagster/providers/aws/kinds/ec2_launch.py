@@ -1,7 +1,7 @@
 """What instances are launched from and on: images, templates, hosts and reservations."""
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, HeldBack, Link, Step
-from resoto_dagster.providers.aws.kinds.ec2 import TAGGING
+from resoto_dagster.providers.aws.kinds.ec2 import MADE_BY_BACKUP, TAGGING
 
 _IMAGE = AwsKind(
     name="aws_ec2_image",
@@ -19,6 +19,7 @@ _IMAGE = AwsKind(
     prefix="",
     ctime="CreationDate",
     atime="LastLaunchedTime",
+    properties={"made_by_backup": MADE_BY_BACKUP},
     # A snapshot can't be deleted while an image is made of it.
     links=(Link(kind="aws_ec2_snapshot", path="BlockDeviceMappings[].Ebs.SnapshotId", delete="before"),),
     read={"ImageIds": ["id"]},
@@ -32,6 +33,7 @@ _IMAGE = AwsKind(
             ("enabled-with-cooldown", "enabled-without-cooldown"),
             "it is protected from deregistration",
         ),
+        HeldBack("made_by_backup", (True,), "AWS Backup owns it"),
     ),
 )
 

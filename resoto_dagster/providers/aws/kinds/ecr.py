@@ -1,6 +1,7 @@
 """Repositories of container images."""
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Step, Tagging
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _REPOSITORY = AwsKind(
     name="aws_ecr_repository",
@@ -25,6 +26,7 @@ _REPOSITORY = AwsKind(
         "image_scan_on_push": "imageScanningConfiguration.scanOnPush",
     },
     drop=("imageScanningConfiguration",),
+    links=encrypted_with("encryptionConfiguration.kmsKey"),
     read={"repositoryNames": ["id"]},
     missing=("RepositoryNotFoundException",),
     delete=(Step(operation="delete_repository", params={"repositoryName": "id"}, const={"force": True}),),

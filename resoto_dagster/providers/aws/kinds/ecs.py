@@ -10,6 +10,7 @@ from resoto_dagster.providers.aws.declaration import (
     Tagging,
     Value,
 )
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _CLUSTERS = Call(operation="list_clusters", items="clusterArns", page_size=100)
 _OF_CLUSTER = {"cluster": "Cluster.clusterArns"}
@@ -79,6 +80,11 @@ _CLUSTER = AwsKind(
         Link(
             kind="aws_cloudwatch_log_group",
             path="configuration.executeCommandConfiguration.logConfiguration.cloudWatchLogGroupName",
+        ),
+        *encrypted_with(
+            "configuration.executeCommandConfiguration.kmsKeyId",
+            "configuration.managedStorageConfiguration.kmsKeyId",
+            "configuration.managedStorageConfiguration.fargateEphemeralStorageKmsKeyId",
         ),
     ),
     missing=("ClusterNotFoundException",),

@@ -4,6 +4,7 @@ import json
 import math
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging, Value
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _TAGGING = Tagging(upsert="tag_resource", remove="untag_resource", params={"ResourceId": "id"})
 
@@ -35,6 +36,7 @@ _FILE_SYSTEM = AwsKind(
         "provisioned_throughput_in_mibps": "ProvisionedThroughputInMibps",
         "file_system_policy": Value("FileSystemPolicy", json.loads),
     },
+    links=encrypted_with("KmsKeyId"),
     read={"FileSystemId": "id"},
     missing=("FileSystemNotFound",),
     gone=("LifeCycleState", ("deleted",)),

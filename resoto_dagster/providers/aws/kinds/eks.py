@@ -10,6 +10,7 @@ from resoto_dagster.providers.aws.declaration import (
     Tagging,
     Value,
 )
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _CLUSTERS = Call(operation="list_clusters", items="clusters")
 _TAGGING = Tagging(
@@ -51,6 +52,7 @@ _CLUSTER = AwsKind(
             parent=True,
             delete="before",
         ),
+        *encrypted_with("encryptionConfig[].provider.keyArn"),
     ),
     missing=("ResourceNotFoundException",),
     delete=(

@@ -10,6 +10,7 @@ from resoto_dagster.providers.aws.declaration import (
     Tagging,
     Value,
 )
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _TAGS = Detail(
     operation="list_tags_for_resource", params={"ResourceName": "ARN"}, result="TagList", into="Tags"
@@ -47,6 +48,7 @@ _CLUSTER = AwsKind(
             parent=True,
             delete="after",
         ),
+        Link(kind="aws_sns_topic", path="NotificationConfiguration.TopicArn", by="arn"),
     ),
     read={"CacheClusterId": "id"},
     missing=("CacheClusterNotFound",),
@@ -77,6 +79,7 @@ _REPLICATION_GROUP = AwsKind(
     prefix="replication_group",
     ctime="ReplicationGroupCreateTime",
     properties={"replication_group_arn": "ARN"},
+    links=encrypted_with("KmsKeyId"),
     read={"ReplicationGroupId": "id"},
     missing=("ReplicationGroupNotFoundFault",),
     delete=(Step(operation="delete_replication_group", params={"ReplicationGroupId": "id"}),),

@@ -21,6 +21,11 @@ def _names(names: Sequence[str]) -> list[str]:
     return [name for name in names if not name.startswith("arn:")]
 
 
+def _queues(urls: Sequence[str]) -> list[str]:
+    """The names of queues; what Beanstalk itself calls a queue is its part in the environment."""
+    return [url.rpartition("/")[2] for url in urls]
+
+
 _TAGGING = Tagging(
     upsert="update_tags_for_resource",
     remove="update_tags_for_resource",
@@ -96,6 +101,7 @@ _ENVIRONMENT = AwsKind(
             by="name",
             delete="before",
         ),
+        Link(kind="aws_sqs_queue", path=Value("EnvironmentResources.Queues[].URL", _queues), delete="before"),
     ),
     read={"EnvironmentIds": ["id"]},
     missing=("ResourceNotFoundException", "InvalidParameterValue: No Environment found"),

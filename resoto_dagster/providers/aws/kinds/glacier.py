@@ -1,6 +1,7 @@
 """Archives in vaults that take hours to be read, and the jobs that read them."""
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _OWN = {"accountId": "-"}
 """The account whose credentials ask."""
@@ -67,7 +68,10 @@ _JOB = AwsKind(
         "glacier_job_output_path": "JobOutputPath",
     },
     drop=("Vault",),
-    links=(Link(kind="aws_glacier_vault", path="VaultARN", by="arn", parent=True),),
+    links=(
+        Link(kind="aws_glacier_vault", path="VaultARN", by="arn", parent=True),
+        *encrypted_with("OutputLocation.S3.Encryption.KMSKeyId"),
+    ),
     read={"item.VaultName": "vault_name"},
     missing=_MISSING,
     changing=(

@@ -56,6 +56,9 @@ _FINDING = AwsKind(
             parent=True,
         ),
         Link(kind="aws_s3_bucket", path="Resource.S3BucketDetails[].Name", parent=True),
+        Link(kind="aws_eks_cluster", path="Resource.EksClusterDetails.Arn", by="arn", parent=True),
+        Link(kind="aws_ecs_cluster", path="Resource.EcsClusterDetails.Arn", by="arn", parent=True),
+        Link(kind="aws_ecs_task", path="Resource.EcsClusterDetails.TaskDetails.Arn", by="arn", parent=True),
     ),
     volatile=("service",),
 )

@@ -23,6 +23,7 @@ from resoto_dagster.providers.aws.declaration import (
     Tagging,
     Value,
 )
+from resoto_dagster.providers.aws.kinds.service_quotas import SERVER_CERTIFICATES, counted_by_quota
 
 _OF_ROLE = {"RoleName": "name"}
 _OF_USER = {"UserName": "name"}
@@ -378,6 +379,7 @@ _SERVER_CERTIFICATE = AwsKind(
         "sha1_fingerprint": Value("Whole.CertificateBody", _sha1),
     },
     drop=("Whole",),
+    links=(counted_by_quota("ServerCertificateId", SERVER_CERTIFICATES),),
     read={"PathPrefix": "path"},
     missing=("NoSuchEntity",),
     delete=(Step(operation="delete_server_certificate", params={"ServerCertificateName": "name"}),),

@@ -15,6 +15,12 @@ def _ids_of(resource_type: str) -> Value:
     return Value("resources", ids)
 
 
+def _repositories(resources: Sequence[dict[str, Any]]) -> list[str]:
+    """The ARNs of the repositories that images are in: `...:repository/NAME/sha256:...`."""
+    found = [resource["id"] for resource in resources if resource["type"] == "AWS_ECR_CONTAINER_IMAGE"]
+    return [image.rpartition("/")[0] for image in found]
+
+
 def _functions(resources: Sequence[dict[str, Any]]) -> list[str]:
     """The ARNs of the functions, without the version that a finding is about."""
     found = [resource["id"] for resource in resources if resource["type"] == "AWS_LAMBDA_FUNCTION"]
@@ -59,6 +65,8 @@ _FINDING = AwsKind(
     links=(
         Link(kind="aws_ec2_instance", path=_ids_of("AWS_EC2_INSTANCE"), parent=True),
         Link(kind="aws_lambda_function", path=Value("resources", _functions), by="arn", parent=True),
+        Link(kind="aws_ecr_repository", path=Value("resources", _repositories), by="arn", parent=True),
+        Link(kind="aws_ecr_repository", path=_ids_of("AWS_ECR_REPOSITORY"), by="arn", parent=True),
     ),
     volatile=("last_observed_at", "updated_at"),
 )

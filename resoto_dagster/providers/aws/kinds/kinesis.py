@@ -1,6 +1,7 @@
 """Streams of data."""
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Step, Tagging
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _STREAM = AwsKind(
     name="aws_kinesis_stream",
@@ -30,6 +31,7 @@ _STREAM = AwsKind(
     ctime="StreamCreationTimestamp",
     properties={"kinesis_stream_mode_details": "StreamModeDetails.StreamMode"},
     drop=("StreamModeDetails",),
+    links=encrypted_with("KeyId"),
     missing=("ResourceNotFoundException",),
     delete=(Step(operation="delete_stream", params={"StreamName": "id"}),),
     tagging=Tagging(

@@ -1,9 +1,53 @@
 """Keys that other services encrypt with."""
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
-from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, HeldBack, Step, Tagging, Value
+from resoto_dagster.providers.aws.declaration import (
+    AwsKind,
+    Call,
+    Detail,
+    HeldBack,
+    Link,
+    Step,
+    Tagging,
+    Value,
+)
+
+
+def encrypted_with(*sources: str | Value, delete: Literal["before"] | None = "before") -> tuple[Link, ...]:
+    """The edges to the keys that a resource is encrypted with, and, but for `delete=None`, goes before.
+
+    AWS names a key by its ARN or by its id, often as its user did. What names an alias leads to no key: only
+    AWS knows which one that is at the moment.
+    """
+    return tuple(
+        Link(kind="aws_kms_key", path=_named(source, by), by=by, delete=delete)
+        for source in sources
+        for by in _NAMES
+    )
+
+
+_NAMES: tuple[Literal["arn", "id"], ...] = ("arn", "id")
+
+
+def _named(source: str | Value, by: Literal["arn", "id"]) -> Value:
+    """Those of the keys that are named in that way."""
+
+    def chosen(found: str | Sequence[str | None] | None) -> list[str]:
+        names = [found] if isinstance(found, str) else found or ()
+        return [name for name in names if name and _way(name) == by]
+
+    if isinstance(source, str):
+        return Value(source, chosen)
+    return Value(source.path, lambda *found: chosen(source.convert(*found)))
+
+
+def _way(name: str) -> str:
+    if ":key/" in name:
+        return "arn"
+    return "alias" if ":" in name or name.startswith("alias/") else "id"
 
 
 def _if_own(key: str | None, manager: str | None, *_: Any) -> str | None:

@@ -1,6 +1,7 @@
 """Functions."""
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _FUNCTION = AwsKind(
     name="aws_lambda_function",
@@ -30,7 +31,7 @@ _FUNCTION = AwsKind(
             kind="aws_ec2_security_group", path="VpcConfig.SecurityGroupIds[]", parent=True, delete="before"
         ),
         Link(kind="aws_iam_role", path="Role", by="arn"),
-        Link(kind="aws_kms_key", path="KMSKeyArn", by="arn", delete="before"),
+        *encrypted_with("KMSKeyArn"),
     ),
     missing=("ResourceNotFoundException",),
     delete=(Step(operation="delete_function", params={"FunctionName": "id"}),),

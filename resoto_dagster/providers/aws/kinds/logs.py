@@ -10,6 +10,7 @@ from resoto_dagster.providers.aws.declaration import (
     Tagging,
     Value,
 )
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _LOG_GROUP = AwsKind(
     name="aws_cloudwatch_log_group",
@@ -29,6 +30,7 @@ _LOG_GROUP = AwsKind(
     arn="arn",
     prefix="group",
     ctime="creationTime",
+    links=encrypted_with("kmsKeyId"),
     read={"logGroupNamePrefix": "id"},
     missing=("ResourceNotFoundException",),
     delete=(Step(operation="delete_log_group", params={"logGroupName": "id"}),),

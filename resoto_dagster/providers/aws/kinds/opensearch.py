@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging, Value
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 
 def _policy(text: str) -> Any:
@@ -42,6 +43,7 @@ _DOMAIN = AwsKind(
             kind="aws_ec2_security_group", path="VPCOptions.SecurityGroupIds[]", parent=True, delete="before"
         ),
         Link(kind="aws_iam_role", path="CognitoOptions.RoleArn", by="arn", parent=True, delete="before"),
+        *encrypted_with("EncryptionAtRestOptions.KmsKeyId"),
     ),
     read={"DomainName": "name"},
     missing=("ResourceNotFoundException",),

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, HeldBack, Link, Step, Tagging, Value
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _STATUS = {
     "available": "available",
@@ -51,7 +52,6 @@ _STATUS = {
 _TAGGING = Tagging(
     upsert="add_tags_to_resource", remove="remove_tags_from_resource", params={"ResourceName": "arn"}
 )
-_KEY = Link(kind="aws_kms_key", path="KmsKeyId", by="arn", delete="before")
 _PASSWORD = "PendingModifiedValues.MasterUserPassword"
 _OF_A_SERVICE = (
     HeldBack(
@@ -107,7 +107,7 @@ _INSTANCE = AwsKind(
             parent=True,
             delete="before",
         ),
-        _KEY,
+        *encrypted_with("KmsKeyId"),
     ),
     secret=(_PASSWORD,),
     read={"DBInstanceIdentifier": "id"},
@@ -170,7 +170,8 @@ _CLUSTER = AwsKind(
         ),
         # It can't be deleted while it has instances.
         Link(kind="aws_rds_instance", path="DBClusterMembers[].DBInstanceIdentifier", delete="after"),
-        _KEY,
+        Link(kind="aws_kinesis_stream", path="ActivityStreamKinesisStreamName"),
+        *encrypted_with("KmsKeyId"),
     ),
     read={"DBClusterIdentifier": "id"},
     missing=("DBClusterNotFoundFault",),
@@ -222,7 +223,10 @@ _SNAPSHOT = AwsKind(
         "rds_snapshot_target": "SnapshotTarget",
         "rds_processor_features": Value("ProcessorFeatures", _features),
     },
-    links=(Link(kind="aws_rds_instance", path="DBInstanceIdentifier", parent=True), _KEY),
+    links=(
+        Link(kind="aws_rds_instance", path="DBInstanceIdentifier", parent=True),
+        *encrypted_with("KmsKeyId"),
+    ),
     read={"DBSnapshotIdentifier": "id", "SnapshotType": "rds_snapshot_type"},
     missing=("DBSnapshotNotFound", "DBSnapshotNotFoundFault"),
     delete=(Step(operation="delete_db_snapshot", params={"DBSnapshotIdentifier": "id"}),),
@@ -242,7 +246,10 @@ _CLUSTER_SNAPSHOT = AwsKind(
     ctime="SnapshotCreateTime",
     tags="TagList",
     properties={"rds_db_cluster_snapshot_arn": "DBClusterSnapshotArn"},
-    links=(Link(kind="aws_rds_cluster", path="DBClusterIdentifier", parent=True), _KEY),
+    links=(
+        Link(kind="aws_rds_cluster", path="DBClusterIdentifier", parent=True),
+        *encrypted_with("KmsKeyId"),
+    ),
     read={"DBClusterSnapshotIdentifier": "id", "SnapshotType": "rds_snapshot_type"},
     missing=("DBClusterSnapshotNotFoundFault",),
     delete=(Step(operation="delete_db_cluster_snapshot", params={"DBClusterSnapshotIdentifier": "id"}),),

@@ -1,6 +1,7 @@
 """Data warehouses."""
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _CLUSTER = AwsKind(
     name="aws_redshift_cluster",
@@ -36,6 +37,7 @@ _CLUSTER = AwsKind(
             delete="before",
         ),
         Link(kind="aws_iam_role", path="IamRoles[].IamRoleArn", by="arn", parent=True, delete="before"),
+        *encrypted_with("KmsKeyId"),
     ),
     read={"ClusterIdentifier": "id"},
     missing=("ClusterNotFound",),

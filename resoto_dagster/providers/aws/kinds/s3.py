@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging, Value
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _BLOCKS = {
     "block_public_acls": "BlockPublicAcls",
@@ -29,12 +30,6 @@ def _encryption(rules: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         }
         for rule in rules
     ]
-
-
-def _keys(rules: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The keys that a bucket is encrypted with, of those that are named by an ARN."""
-    named = (rule["kms_master_key_id"] for rule in _encryption(rules))
-    return [key for key in named if key and ":key/" in key]
 
 
 def _public_access(configuration: Mapping[str, Any]) -> dict[str, bool]:
@@ -120,7 +115,7 @@ _BUCKET = AwsKind(
     },
     drop=("BucketRegion", "BucketArn"),
     links=(
-        Link(kind="aws_kms_key", path=Value("EncryptionRules", _keys), by="arn", delete="before"),
+        *encrypted_with("EncryptionRules[].ApplyServerSideEncryptionByDefault.KMSMasterKeyID"),
         Link(kind="aws_s3_bucket", path="Logging.TargetBucket"),
     ),
     read={"Prefix": "id"},

@@ -4,10 +4,11 @@ Its `Search` would answer for many resources at once, tags included, but out of 
 each resource is described by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging, Value
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 MISSING = (
     "ResourceNotFound",
@@ -103,6 +104,9 @@ _DOMAIN = AwsKind(
             by="arn",
         ),
         buckets("DefaultUserSettings.SharingSettings.S3OutputPath"),
+        *encrypted_with(
+            "KmsKeyId", "HomeEfsFileSystemKmsKeyId", "DefaultUserSettings.SharingSettings.S3KmsKeyId"
+        ),
         *(
             Link(kind="aws_sagemaker_image", path=f"{settings}.CustomImages[].ImageName")
             for settings in (
@@ -266,6 +270,7 @@ _NOTEBOOK = AwsKind(
         *_before("aws_ec2_security_group", "SecurityGroups[]"),
         *_before("aws_iam_role", "RoleArn", by="arn"),
         Link(kind="aws_ec2_network_interface", path="NetworkInterfaceId", delete="before"),
+        *encrypted_with("KmsKeyId"),
         _repository("DefaultCodeRepository"),
         _repository("AdditionalCodeRepositories"),
     ),
@@ -369,6 +374,15 @@ _ENDPOINT = AwsKind(
             "DataCaptureConfig.DestinationS3Uri",
             "AsyncInferenceConfig.OutputConfig.S3OutputPath",
             "AsyncInferenceConfig.OutputConfig.S3FailurePath",
+        ),
+        *encrypted_with("DataCaptureConfig.KmsKeyId", "AsyncInferenceConfig.OutputConfig.KmsKeyId"),
+        *(
+            Link(
+                kind="aws_sns_topic",
+                path=f"AsyncInferenceConfig.OutputConfig.NotificationConfig.{topic}",
+                by="arn",
+            )
+            for topic in ("SuccessTopic", "ErrorTopic")
         ),
         Link(
             kind="aws_cloudwatch_alarm",
@@ -528,6 +542,11 @@ _ARTIFACT = AwsKind(
     tagging=TAGGING,
 )
 
+
+def _group_id(member: Mapping[str, str]) -> str:
+    return f"{member['UserPool']}:{member['UserGroup']}"
+
+
 _WORKTEAM = AwsKind(
     name="aws_sagemaker_workteam",
     description="People who label data.",
@@ -542,6 +561,17 @@ _WORKTEAM = AwsKind(
     ctime="CreateDate",
     mtime="LastUpdatedDate",
     properties={"workteam_notification_configuration": "NotificationConfiguration.NotificationTopicArn"},
+    links=(
+        Link(kind="aws_cognito_user_pool", path="MemberDefinitions[].CognitoMemberDefinition.UserPool"),
+        Link(
+            kind="aws_cognito_group",
+            path=Value(
+                "MemberDefinitions[].CognitoMemberDefinition",
+                lambda members: [_group_id(member) for member in members],
+            ),
+        ),
+        Link(kind="aws_sns_topic", path="NotificationConfiguration.NotificationTopicArn", by="arn"),
+    ),
     read={"NameContains": "name"},
     missing=(*MISSING, "ValidationException: The work team"),
     delete=(Step(operation="delete_workteam", params={"WorkteamName": "name"}),),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from resoto_dagster.providers.aws.declaration import AwsKind, HeldBack, Link, Step, Value
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 from resoto_dagster.providers.aws.kinds.sagemaker import MISSING, TAGGING, buckets, described, listed, tags
 
 _STATUS = {
@@ -59,6 +60,12 @@ def _network(status: str, *configs: str) -> tuple[Link, ...]:
     )
 
 
+def _encrypted_with(status: str, *paths: str) -> tuple[Link, ...]:
+    """The keys at these paths, which can't go before the job has ended."""
+    until_ended = (Value((status, path), _until_ended) for path in paths)
+    return (*encrypted_with(*paths, delete=None), *encrypted_with(*until_ended))
+
+
 def _part_of(kind: str, path: str) -> Link:
     """The job or the like that started it."""
     return Link(kind=kind, path=path, by="arn", parent=True)
@@ -98,6 +105,7 @@ _AUTO_ML_JOB = AwsKind(
     links=(
         *_runs_with("aws_iam_role", "AutoMLJobStatus", "RoleArn", by="arn"),
         *_network("AutoMLJobStatus", "SecurityConfig.VpcConfig"),
+        *_encrypted_with("AutoMLJobStatus", "OutputDataConfig.KmsKeyId", "SecurityConfig.VolumeKmsKeyId"),
         buckets(
             "AutoMLJobInputDataConfig[].DataSource.S3DataSource.S3Uri",
             "OutputDataConfig.S3OutputPath",
@@ -133,6 +141,7 @@ _COMPILATION_JOB = AwsKind(
     links=(
         *_runs_with("aws_iam_role", "CompilationJobStatus", "RoleArn", by="arn"),
         *_network("CompilationJobStatus", "VpcConfig"),
+        *_encrypted_with("CompilationJobStatus", "OutputConfig.KmsKeyId"),
         buckets("InputConfig.S3Uri", "OutputConfig.S3OutputLocation", "ModelArtifacts.S3ModelArtifacts"),
     ),
     read={"NameContains": "name"},
@@ -175,6 +184,18 @@ _TUNING_JOB = AwsKind(
             "HyperParameterTuningJobStatus",
             "TrainingJobDefinition.VpcConfig",
             "TrainingJobDefinitions[].VpcConfig",
+        ),
+        *_encrypted_with(
+            "HyperParameterTuningJobStatus",
+            *(
+                f"{definition}.{path}"
+                for definition in ("TrainingJobDefinition", "TrainingJobDefinitions[]")
+                for path in (
+                    "OutputDataConfig.KmsKeyId",
+                    "ResourceConfig.VolumeKmsKeyId",
+                    "HyperParameterTuningResourceConfig.VolumeKmsKeyId",
+                )
+            ),
         ),
         buckets(
             *(
@@ -222,6 +243,7 @@ _INFERENCE_RECOMMENDATIONS_JOB = AwsKind(
     links=(
         *_runs_with("aws_iam_role", "Status", "RoleArn", by="arn"),
         *_network("Status", "InputConfig.VpcConfig"),
+        *_encrypted_with("Status", "InputConfig.VolumeKmsKeyId"),
         *_runs_with("aws_sagemaker_model", "Status", "InputConfig.ModelName"),
         buckets("InputConfig.ContainerConfig.PayloadConfig.SamplePayloadUrl"),
         Link(kind="aws_sagemaker_endpoint", path="InputConfig.Endpoints[].EndpointName"),
@@ -258,6 +280,11 @@ _LABELING_JOB = AwsKind(
     links=(
         *_runs_with("aws_iam_role", "LabelingJobStatus", "RoleArn", by="arn"),
         *_network("LabelingJobStatus", "LabelingJobAlgorithmsConfig.LabelingJobResourceConfig.VpcConfig"),
+        *_encrypted_with(
+            "LabelingJobStatus",
+            "OutputConfig.KmsKeyId",
+            "LabelingJobAlgorithmsConfig.LabelingJobResourceConfig.VolumeKmsKeyId",
+        ),
         *_runs_with("aws_sagemaker_workteam", "LabelingJobStatus", "HumanTaskConfig.WorkteamArn", by="arn"),
         *_runs_with(
             "aws_sagemaker_model",
@@ -271,6 +298,8 @@ _LABELING_JOB = AwsKind(
             path="HumanTaskConfig.AnnotationConsolidationConfig.AnnotationConsolidationLambdaArn",
             by="arn",
         ),
+        Link(kind="aws_sns_topic", path="InputConfig.DataSource.SnsDataSource.SnsTopicArn", by="arn"),
+        Link(kind="aws_sns_topic", path="OutputConfig.SnsTopicArn", by="arn"),
         buckets(
             "InputConfig.DataSource.S3DataSource.ManifestS3Uri",
             "OutputConfig.S3OutputPath",
@@ -312,11 +341,28 @@ _PROCESSING_JOB = AwsKind(
     links=(
         *_runs_with("aws_iam_role", "ProcessingJobStatus", "RoleArn", by="arn"),
         *_network("ProcessingJobStatus", "NetworkConfig.VpcConfig"),
+        *_encrypted_with(
+            "ProcessingJobStatus",
+            "ProcessingOutputConfig.KmsKeyId",
+            "ProcessingResources.ClusterConfig.VolumeKmsKeyId",
+            "ProcessingInputs[].DatasetDefinition.AthenaDatasetDefinition.KmsKeyId",
+            "ProcessingInputs[].DatasetDefinition.RedshiftDatasetDefinition.KmsKeyId",
+        ),
         *_EXPERIMENT,
         _part_of("aws_sagemaker_auto_ml_job", "AutoMLJobArn"),
         Link(
             kind="aws_redshift_cluster",
             path="ProcessingInputs[].DatasetDefinition.RedshiftDatasetDefinition.ClusterId",
+            parent=True,
+        ),
+        Link(
+            kind="aws_athena_data_catalog",
+            path="ProcessingInputs[].DatasetDefinition.AthenaDatasetDefinition.Catalog",
+            parent=True,
+        ),
+        Link(
+            kind="aws_athena_work_group",
+            path="ProcessingInputs[].DatasetDefinition.AthenaDatasetDefinition.WorkGroup",
             parent=True,
         ),
         Link(kind="aws_sagemaker_training_job", path="TrainingJobArn", by="arn"),
@@ -366,6 +412,7 @@ _TRAINING_JOB = AwsKind(
     links=(
         *_runs_with("aws_iam_role", "TrainingJobStatus", "RoleArn", by="arn"),
         *_network("TrainingJobStatus", "VpcConfig"),
+        *_encrypted_with("TrainingJobStatus", "OutputDataConfig.KmsKeyId", "ResourceConfig.VolumeKmsKeyId"),
         *_EXPERIMENT,
         _part_of("aws_sagemaker_auto_ml_job", "AutoMLJobArn"),
         _part_of("aws_sagemaker_hyper_parameter_tuning_job", "TuningJobArn"),
@@ -420,6 +467,12 @@ _TRANSFORM_JOB = AwsKind(
     secret=("Environment",),
     links=(
         *_runs_with("aws_sagemaker_model", "TransformJobStatus", "ModelName"),
+        *_encrypted_with(
+            "TransformJobStatus",
+            "TransformOutput.KmsKeyId",
+            "TransformResources.VolumeKmsKeyId",
+            "DataCaptureConfig.KmsKeyId",
+        ),
         *_EXPERIMENT,
         _part_of("aws_sagemaker_auto_ml_job", "AutoMLJobArn"),
         _part_of("aws_sagemaker_labeling_job", "LabelingJobArn"),

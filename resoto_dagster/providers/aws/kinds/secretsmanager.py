@@ -1,6 +1,7 @@
 """Secrets, of which everything but the secret itself is read."""
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, HeldBack, Link, Step, Tagging, Value
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 
 def _is_replica(arn: str | None, primary_region: str | None) -> bool:
@@ -30,7 +31,10 @@ _SECRET = AwsKind(
         "replica": Value(("ARN", "PrimaryRegion"), _is_replica),
         "managed": Value("OwningService", bool, absent=False),
     },
-    links=(Link(kind="aws_lambda_function", path="RotationLambdaARN", by="arn"),),
+    links=(
+        Link(kind="aws_lambda_function", path="RotationLambdaARN", by="arn"),
+        *encrypted_with("KmsKeyId"),
+    ),
     missing=("ResourceNotFoundException",),
     delete=(Step(operation="delete_secret", params={"SecretId": "arn"}, const={"RecoveryWindowInDays": 30}),),
     tagging=Tagging(upsert="tag_resource", remove="untag_resource", params={"SecretId": "arn"}),

@@ -42,11 +42,14 @@ _VOLUMES = (
     "L-9CF3C2EB",  # standard
 )
 NETWORKS = "L-F678F1CE"
+"""How many private networks there may be in a region."""
 _INTERNET_GATEWAYS = "L-A4707A72"
 CLASSIC_LOAD_BALANCERS = "L-E9E9831D"
+"""How many classic load balancers there may be in a region."""
 _LOAD_BALANCERS = ("L-53DA6B97", "L-69A177A2")
 """Application and network load balancers."""
-_SERVER_CERTIFICATES = "L-BF35879D"
+SERVER_CERTIFICATES = "L-BF35879D"
+"""How many server certificates an account may keep."""
 _BUCKETS = "L-DC2B2D3D"
 
 _REGIONAL = {
@@ -55,7 +58,7 @@ _REGIONAL = {
     "vpc": (NETWORKS, _INTERNET_GATEWAYS),
     "elasticloadbalancing": (CLASSIC_LOAD_BALANCERS, *_LOAD_BALANCERS),
 }
-_GLOBAL = {"iam": (_SERVER_CERTIFICATES,), "s3": (_BUCKETS,)}
+_GLOBAL = {"iam": (SERVER_CERTIFICATES,), "s3": (_BUCKETS,)}
 
 _STANDARD = ("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z")
 _QUOTA_OF_FAMILY = dict.fromkeys(_STANDARD, "L-1216C47A") | {
@@ -90,6 +93,12 @@ def counted_by_quota(path: str, code: str | Callable[[str], str | None]) -> Link
 def load_balancer_quota(load_balancer_type: str) -> str | None:
     """The code of the quota that a load balancer of the type counts in, if we know it."""
     return dict(zip(("application", "network"), _LOAD_BALANCERS, strict=True)).get(load_balancer_type)
+
+
+def volume_quota(volume_type: str) -> str | None:
+    """The code of the quota that volumes of the type count in, if we know it."""
+    types = ("gp2", "gp3", "io1", "io2", "sc1", "st1", "standard")
+    return dict(zip(types, _VOLUMES, strict=True)).get(volume_type)
 
 
 def instance_quota(instance_type: str) -> str | None:
@@ -231,7 +240,7 @@ KINDS = (
         "certificate_quota",
         "How many server certificates an account may keep in IAM.",
         "iam",
-        _SERVER_CERTIFICATES,
+        SERVER_CERTIFICATES,
         regional=False,
     ),
 )

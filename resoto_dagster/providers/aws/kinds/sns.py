@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging, Value
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _MISSING = ("NotFound", "ResourceNotFound")
 
@@ -63,6 +64,7 @@ _TOPIC = AwsKind(
         "topic_tracing_config": _attribute("TracingConfig"),
     },
     drop=("Attributes",),
+    links=encrypted_with("Attributes.KmsMasterKeyId"),
     missing=_MISSING,
     delete=(Step(operation="delete_topic", params={"TopicArn": "arn"}),),
     tagging=Tagging(upsert="tag_resource", remove="untag_resource", params={"ResourceArn": "arn"}),

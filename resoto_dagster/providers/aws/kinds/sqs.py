@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Step, Tagging, Value
+from resoto_dagster.providers.aws.kinds.kms import encrypted_with
 
 _DAY = 24 * 60 * 60
 
@@ -95,6 +96,7 @@ _QUEUE = AwsKind(
             path=_attribute("RedrivePolicy", lambda text: _redrive_policy(text)["dead_letter_target_arn"]),
             by="arn",
         ),
+        *encrypted_with("Attributes.KmsMasterKeyId"),
     ),
     read={"QueueNamePrefix": "name"},
     missing=("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"),

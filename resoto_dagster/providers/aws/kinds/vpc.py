@@ -273,6 +273,7 @@ KINDS = (
             Link(kind="aws_ec2_subnet", path=Value("ResourceId", _with_id("subnet-")), parent=True),
             Link(kind="aws_ec2_network_interface", path=Value("ResourceId", _with_id("eni-")), parent=True),
             Link(kind="aws_s3_bucket", path=Value("LogDestination", _bucket)),
+            Link(kind="aws_cloudwatch_log_group", path="LogGroupName"),
             Link(kind="aws_iam_role", path="DeliverLogsPermissionArn", by="arn"),
         ),
         read={"FlowLogIds": ["id"]},

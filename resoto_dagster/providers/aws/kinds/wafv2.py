@@ -1,5 +1,6 @@
 """Firewalls for web applications."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from resoto_dagster.providers.aws.declaration import AwsKind, Call, Detail, Link, Value
@@ -19,6 +20,11 @@ def _guards(resource_type: str, into: str) -> Detail:
         result="ResourceArns",
         into=into,
     )
+
+
+def _apis(stages: Sequence[str]) -> list[str]:
+    """The REST APIs of stages: `arn:aws:apigateway:us-east-1::/restapis/API/stages/live`."""
+    return [stage.split("/")[2] for stage in stages]
 
 
 def _limits(request_body: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -42,6 +48,8 @@ _WEB_ACL = AwsKind(
             into="Tags",
         ),
         _guards("APPLICATION_LOAD_BALANCER", "LoadBalancers"),
+        _guards("API_GATEWAY", "ApiStages"),
+        _guards("COGNITO_USER_POOL", "UserPools"),
     ),
     id="Id",
     name_path="Name",
@@ -52,8 +60,12 @@ _WEB_ACL = AwsKind(
         "association_inspection_limit": Value("AssociationConfig.RequestBody", _limits),
     },
     # The token is for changes and is another one after each.
-    drop=("LockToken", "LoadBalancers"),
-    links=(Link(kind="aws_alb", path="LoadBalancers", by="arn"),),
+    drop=("LockToken", "LoadBalancers", "ApiStages", "UserPools"),
+    links=(
+        Link(kind="aws_alb", path="LoadBalancers", by="arn"),
+        Link(kind="aws_apigateway_rest_api", path=Value("ApiStages", _apis)),
+        Link(kind="aws_cognito_user_pool", path="UserPools", by="arn"),
+    ),
     missing=("WAFNonexistentItemException",),
 )
 
