@@ -66,7 +66,7 @@ def test_all_that_is_otherwise_exists_in_iam() -> None:
 def test_what_is_otherwise_is_of_calls_that_exist(service: str) -> None:
     clients = {
         service_of(model): model
-        for model in map(MODELS.get_service_model, ("efs", "lambda", "s3", "s3control"))
+        for model in map(MODELS.get_service_model, ("efs", "lambda", "s3", "s3control", "sqs"))
     }
     assert set(permissions._ACTIONS[service]) <= set(clients[service].operation_names)
 

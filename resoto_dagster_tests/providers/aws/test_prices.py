@@ -45,8 +45,14 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     prices.price_list.cache_clear()
 
 
+@pytest.fixture(autouse=True)
+def without_quotas(front: Front) -> None:
+    """No type of volume has a quota; moto knows none of EBS."""
+    front.answer("ListServiceQuotas", {"Quotas": []})
+
+
 @pytest.fixture
-def price_server(aws_env: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Synthetic]:
+def price_server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Synthetic]:
     """A server for the price list alone."""
     server = Synthetic()
     server.answer("pricing", "GetProducts", listed)

@@ -23,7 +23,7 @@ _WITH_AN_INSTANCE = (
 _LOAD_BALANCERS = ("alb", "alb_target_group", "elb")
 _REST_API = ("authorizer", "deployment", "resource", "rest_api", "stage")
 _QUOTAS = (
-    *("alb_quota", "ec2_instance_quota", "ec2_internet_gateway_quota", "elb_quota"),
+    *("alb_quota", "ec2_instance_quota", "ec2_internet_gateway_quota", "ec2_volume_type", "elb_quota"),
     *("iam_server_certificate_quota", "s3_bucket_quota", "service_quota", "vpc_quota"),
 )
 
