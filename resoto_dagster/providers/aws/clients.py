@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from botocore.client import BaseClient
@@ -12,9 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader, create_loader
 from botocore.paginate import Paginator
 from botocore.session import Session
-from botocore.utils import parse_timestamp
 
 from resoto_dagster.providers.aws.errors import api_error, one_line
+from resoto_dagster.providers.aws.parsers import AnswerParsers
 from resoto_dagster.providers.base import ProviderError
 
 CONNECTIONS = 64
@@ -43,7 +42,7 @@ def new_session(profile: str | None = None) -> Session:
     """A session of botocore that shares the service models with all others and parses times fast."""
     session = Session(profile=profile)
     session.register_component("data_loader", _loader)
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
+    session.register_component("response_parser_factory", AnswerParsers())
     return session
 
 
@@ -147,12 +146,3 @@ def request_id(answer: Mapping[str, Any]) -> str:
     """The id by which AWS knows the request, as its own logs name it."""
     found: str = answer["ResponseMetadata"].get("RequestId", "")
     return found
-
-
-def _timestamp(value: Any) -> datetime:
-    """Most answers hold ISO 8601, which Python's own parser reads many times faster than botocore's."""
-    if isinstance(value, str) and value[4:5] == "-":
-        moment = datetime.fromisoformat(value)
-    else:
-        moment = parse_timestamp(value)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
