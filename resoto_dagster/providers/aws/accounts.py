@@ -117,6 +117,7 @@ class Account:
         account = answer["Account"]
         if self.configured not in (DEFAULT_ACCOUNT, account):
             raise ProviderError(f"the credentials for account {self.configured} belong to account {account}")
+        clients.account = account
         return _Entered(account, answer["Arn"].split(":")[1], session, clients)
 
     def _assumed(self, base: Session, home: str) -> Session:

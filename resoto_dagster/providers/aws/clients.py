@@ -1,31 +1,40 @@
-"""botocore's clients of one account: made once, shared by all threads, every failure one line."""
+"""botocore's sessions, and the services of an account: shared by all threads, every failure one line."""
 
+import copy
 import logging
 import threading
 from collections.abc import Iterator, Mapping
+from functools import cache, partial
 from typing import Any
 
+import botocore
+from botocore import xform_name
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.hooks import HierarchicalEmitter
 from botocore.loaders import Loader, create_loader
 from botocore.paginate import Paginator
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
+from botocore.waiter import Waiter, WaiterModel
 
+from resoto_dagster.providers.aws.access import CONNECTIONS, RATES, Access
 from resoto_dagster.providers.aws.errors import api_error, one_line
 from resoto_dagster.providers.aws.parsers import AnswerParsers
+from resoto_dagster.providers.aws.shared_clients import Asker, Loan, SharedClients, Sharing
 from resoto_dagster.providers.base import ProviderError
-
-CONNECTIONS = 64
-"""Connections that a client may hold open: as many as there are threads that may use it."""
 
 CONFIG = Config(
     connect_timeout=10,
     read_timeout=60,
     max_pool_connections=CONNECTIONS,
     retries={"mode": "standard", "total_max_attempts": 10},
-    user_agent_extra="resoto_dagster",
+    # Given as a whole, since botocore puts its own one together anew for every request.
+    user_agent=f"resoto_dagster Botocore/{botocore.__version__}",
 )
+ONE_TRY = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+"""For clients whose requests are made again by `Access`."""
 
 loading = threading.RLock()
 """Held while clients are made or models loaded, since botocore's sessions and loaders serve one at a time."""
@@ -39,36 +48,52 @@ logging.getLogger("botocore.credentials").setLevel(logging.ERROR)
 
 
 def new_session(profile: str | None = None) -> Session:
-    """A session of botocore that shares the service models with all others and parses times fast."""
-    session = Session(profile=profile)
+    """A session of botocore that shares the service models with all others and parses answers fast."""
+    session = Session(profile=profile, event_hooks=copy.copy(_handlers()), include_builtin_handlers=False)
     session.register_component("data_loader", _loader)
     session.register_component("response_parser_factory", AnswerParsers())
     return session
 
 
-def make_client(session: Session, service: str, region_name: str | None = None, **options: Any) -> BaseClient:
+@cache
+def _handlers() -> HierarchicalEmitter:
+    """botocore's own handlers of events, which take longer to register than all else that makes a session."""
+    emitter = HierarchicalEmitter()
+    Session(event_hooks=emitter)
+    return emitter
+
+
+def make_client(
+    session: Session, service: str, region_name: str | None = None, config: Config = CONFIG, **options: Any
+) -> BaseClient:
     """A client; may be called from any thread. Raises ProviderError when there can't be one."""
     with loading:
         try:
-            return session.create_client(service, region_name, config=CONFIG, **options)
+            return session.create_client(service, region_name, config=config, **options)
         except (BotoCoreError, ValueError) as error:  # botocore raises ValueError for a malformed endpoint
             raise ProviderError(f"no client of {service} in {region_name}: {one_line(str(error))}") from None
 
 
-class ServiceClient:
-    """One service of one account in one region. Its failures are ApiErrors."""
+_SHARING = Sharing(lambda profile: SharedClients(new_session(profile), partial(make_client, config=ONE_TRY)))
 
-    def __init__(self, client: BaseClient) -> None:
+
+class ServiceClient:
+    """One service of one account in one region. Its failures are ApiErrors.
+
+    A shared client is asked by way of an `Access`; without one the client signs and tries again by itself.
+    """
+
+    def __init__(self, client: BaseClient, access: Access | None = None) -> None:
         self._client = client
+        self._access = access
         self._paginators: dict[str, Paginator[Any] | None] = {}
 
     def call(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Call a client method and return its answer. Raises ApiError."""
         try:
-            answer: dict[str, Any] = getattr(self._client, operation)(**params)
-        except (ClientError, BotoCoreError) as error:
+            return self._ask(operation, params)
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
             raise self._failure(error, operation) from None
-        return answer
 
     def pages(
         self, operation: str, params: Mapping[str, Any], page_size: int | None = None
@@ -80,8 +105,11 @@ class ServiceClient:
             return
         try:
             yield from paginator.paginate(**params, PaginationConfig={"PageSize": page_size})
-        except (ClientError, BotoCoreError) as error:
+        except BotoCoreError as error:  # of the paginator itself
             raise self._failure(error, operation) from None
+
+    def _page(self, operation: str, /, **params: Any) -> dict[str, Any]:
+        return self.call(operation, params)
 
     def _by_token(self, operation: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """The pages of a method that answers tokens though botocore knows no paginator for it."""
@@ -93,35 +121,65 @@ class ServiceClient:
 
     def wait(self, waiter: str, operation: str, params: Mapping[str, Any]) -> None:
         """Wait until what an operation began has come to its end. Raises ApiError."""
+        service = self._client.meta.service_model.service_name
         with loading:
-            waiting = self._client.get_waiter(waiter)
+            known = WaiterModel(_loader.load_service_model(service, "waiters-2"))
+        name = next(name for name in known.waiter_names if xform_name(name) == waiter)
+        config: Any = known.get_waiter(name)
+        asked = xform_name(config.operation)
+
+        def ask(**asked_with: Any) -> Mapping[str, Any]:
+            try:
+                return self._ask(asked, asked_with)
+            except ClientError as error:  # what it means is up to the waiter
+                return error.response
+
         try:
-            waiting.wait(**params)
-        except BotoCoreError as error:
+            Waiter(name, config, ask).wait(**params)
+        except (BotoCoreError, ResponseParserError) as error:
             raise self._failure(error, operation) from None
+
+    def _ask(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        request = partial(getattr(self._client, operation), **params)
+        answer: dict[str, Any] = request() if self._access is None else self._access.ask(request)
+        return answer
 
     def _paginator(self, operation: str) -> "Paginator[Any] | None":
         if operation not in self._paginators:
-            with loading:
-                pages = self._client.can_paginate(operation)
-                self._paginators[operation] = self._client.get_paginator(operation) if pages else None
+            self._paginators[operation] = self._make_paginator(operation)
         return self._paginators[operation]
+
+    def _make_paginator(self, operation: str) -> "Paginator[Any] | None":
+        with loading:
+            if not self._client.can_paginate(operation):
+                return None
+            model = self._client.meta.service_model
+            name = self._client.meta.method_to_api_mapping[operation]
+            config = _loader.load_service_model(model.service_name, "paginators-1")["pagination"][name]
+            ask: Any = partial(self._page, operation)
+            return Paginator(ask, config, model.operation_model(name))
 
     def close(self) -> None:
         """Close its connections."""
         self._client.close()
 
-    def _failure(self, error: ClientError | BotoCoreError, operation: str) -> Exception:
+    def _failure(self, error: ClientError | BotoCoreError | ResponseParserError, operation: str) -> Exception:
         meta = self._client.meta
         return api_error(error, meta.service_model.signing_name, meta.method_to_api_mapping[operation])
 
 
 class Clients:
-    """The clients of one account, by service and region."""
+    """The services of one account, by region: clients that are shared, and an access to each."""
+
+    account: str | None = None
+    """The account's id, once it is known. Requests are counted, and their rates kept, by it."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self._profile = session.profile
+        self._asker = Asker(session.get_credentials(), session.get_component("event_emitter"))
         self._clients: dict[tuple[str, str], ServiceClient] = {}
+        self._loan: Loan | None = None
+        self._closed = threading.Event()
         self._lock = threading.Lock()
 
     def get(self, service: str, region: str) -> ServiceClient:
@@ -131,15 +189,22 @@ class Clients:
             return client
         with self._lock:
             if (service, region) not in self._clients:
-                self._clients[service, region] = ServiceClient(make_client(self._session, service, region))
+                self._loan = self._loan or _SHARING.borrow(self._profile)
+                rate = RATES.of(self.account, region, service)
+                access = Access(self._asker, self.account, service, rate, self._closed)
+                self._clients[service, region] = ServiceClient(
+                    self._loan.clients.get(service, region), access
+                )
             return self._clients[service, region]
 
     def close(self) -> None:
-        """Close and forget all clients; the next call makes new ones."""
+        """Give back and forget all clients, and wake what waits; the next call makes new ones."""
         with self._lock:
-            clients, self._clients = list(self._clients.values()), {}
-        for client in clients:
-            client.close()
+            self._closed.set()
+            self._closed = threading.Event()
+            loan, self._loan, self._clients = self._loan, None, {}
+        if loan is not None:
+            loan.give_back()
 
 
 def request_id(answer: Mapping[str, Any]) -> str:

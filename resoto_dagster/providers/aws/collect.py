@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 
 from resoto_dagster.model.resource import GLOBAL, Scope
+from resoto_dagster.providers.aws.access import CONNECTIONS
 from resoto_dagster.providers.aws.accounts import Account
-from resoto_dagster.providers.aws.clients import CONNECTIONS
 from resoto_dagster.providers.aws.declaration import PROVIDER, AwsKind
 from resoto_dagster.providers.aws.errors import one_line
 from resoto_dagster.providers.aws.reading import Reader

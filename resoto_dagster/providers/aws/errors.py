@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from resoto_dagster.providers.aws.permissions import iam_action
 from resoto_dagster.providers.base import ProviderError
@@ -39,10 +40,14 @@ class ApiError(ProviderError):
         return False
 
 
-def api_error(error: ClientError | BotoCoreError, signing_name: str, operation: str) -> ApiError:
+def api_error(
+    error: ClientError | BotoCoreError | ResponseParserError, signing_name: str, operation: str
+) -> ApiError:
     """The error of a call as one line; of a refused one, code and IAM action say all there is to say."""
     if isinstance(error, BotoCoreError):
         code, message = type(error).__name__, str(error)
+    elif isinstance(error, ResponseParserError):  # its text holds all of the answer
+        code, message = type(error).__name__, "an answer that can't be read"
     else:
         code = error.response.get("Error", {}).get("Code", "Unknown")
         message = error.response.get("Error", {}).get("Message") or ""

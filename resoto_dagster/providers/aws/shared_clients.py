@@ -1,0 +1,120 @@
+"""botocore's clients, made once for a service in a region and shared by all accounts.
+
+A client costs megabytes, tens of milliseconds and connections of its own, and knows nothing of an account
+but the keys it signs with. These have no keys: each request is signed with those of whoever asks, and one
+that nobody asks for can't be signed at all.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.client import BaseClient
+from botocore.credentials import CredentialResolver, Credentials
+from botocore.hooks import BaseEventHooks, first_non_none_response
+from botocore.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: the keys of an account, and what its session has to say about what is answered."""
+
+    credentials: Credentials | None
+    events: BaseEventHooks
+
+
+_ASKER: ContextVar[Asker] = ContextVar("asker")
+
+
+@contextmanager
+def asked_by(asker: Asker) -> Iterator[None]:
+    """Let shared clients ask for an account within the block."""
+    token = _ASKER.set(asker)
+    try:
+        yield
+    finally:
+        _ASKER.reset(token)
+
+
+class SharedClients:
+    """Clients by service and region, made when they are first asked for; safe to use from many threads."""
+
+    def __init__(self, session: Session, make: Callable[[Session, str, str], BaseClient]) -> None:
+        session.register_component("credential_provider", CredentialResolver([]))
+        handlers: dict[str, Any] = {"before-parameter-build": _sign, "needs-retry": _is_asked_again}
+        for event, handler in handlers.items():
+            session.register(event, handler)
+        self._session = session
+        self._make = make
+        self._clients: dict[tuple[str, str], BaseClient] = {}
+        self._lock = threading.Lock()
+
+    def get(self, service: str, region: str) -> BaseClient:
+        """The client of a service in a region."""
+        client = self._clients.get((service, region))
+        if client is None:
+            with self._lock:
+                client = self._clients.get((service, region))
+                if client is None:
+                    client = self._clients[service, region] = self._make(self._session, service, region)
+        return client
+
+    def close(self) -> None:
+        """Close all connections."""
+        for client in self._clients.values():
+            client.close()
+
+
+Place = tuple[str | None, frozenset[tuple[str, str]]]
+
+
+class Sharing:
+    """Lends shared clients to the accounts of a profile and closes them when the last one gives them back."""
+
+    def __init__(self, make: Callable[[str | None], SharedClients]) -> None:
+        self._make = make
+        self._lent: dict[Place, tuple[SharedClients, int]] = {}
+        self._lock = threading.Lock()
+
+    def borrow(self, profile: str | None) -> "Loan":
+        """The clients of a profile, as the environment says now where AWS is."""
+        place = profile, frozenset(os.environ.items())
+        with self._lock:
+            clients, users = self._lent.get(place) or (self._make(profile), 0)
+            self._lent[place] = clients, users + 1
+        return Loan(clients, lambda: self._give_back(place))
+
+    def _give_back(self, place: Place) -> None:
+        with self._lock:
+            clients, users = self._lent[place]
+            if users > 1:
+                self._lent[place] = clients, users - 1
+                return
+            del self._lent[place]
+        clients.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """Clients that are to be given back, once."""
+
+    clients: SharedClients
+    give_back: Callable[[], None]
+
+
+def _sign(*, context: dict[str, Any], **_: Any) -> None:
+    asker = _ASKER.get(None)
+    if asker is not None and asker.credentials is not None:
+        context.setdefault("signing", {})["request_credentials"] = asker.credentials
+
+
+def _is_asked_again(event_name: str, response: Any, **further: Any) -> Any:
+    """Hand on to the account's own session what its handlers may want to answer: what failed."""
+    asker = _ASKER.get(None)
+    if asker is None or (response is not None and response[0].status_code < 300):
+        return None
+    return first_non_none_response(asker.events.emit(event_name, response=response, **further))
