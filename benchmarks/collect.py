@@ -11,12 +11,8 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from botocore.httpsession import URLLib3Session
 from dagster import DagsterInstance
 from dagster._core.instance.ref import InstanceRef
 from report import Row, print_machine, print_table
@@ -25,25 +21,10 @@ from sqlalchemy import text
 from resoto_dagster.database import inventory_engine
 from resoto_dagster.demo.server import ROLE, SimulatedAccounts, only_simulated_aws
 from resoto_dagster.embedded_postgres import discard
+from resoto_dagster.providers.aws.access import COUNTS
+from resoto_dagster.providers.aws.call_counts import by_outcome
 
 ROOT = Path(__file__).parents[1]
-
-
-@contextmanager
-def counted_calls() -> Iterator[list[str]]:
-    """The requests that botocore sends within the block, retries included."""
-    sent: list[str] = []
-    send = URLLib3Session.send
-
-    def counting(session: URLLib3Session, request: Any) -> Any:
-        sent.append(request.url)
-        return send(session, request)
-
-    URLLib3Session.send = counting
-    try:
-        yield sent
-    finally:
-        URLLib3Session.send = send
 
 
 def collect(instance: DagsterInstance, name: str) -> Row:
@@ -52,15 +33,16 @@ def collect(instance: DagsterInstance, name: str) -> Row:
 
     job = defs.resolve_job_def("collect")
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    with counted_calls() as calls:
-        wall, cpu = time.perf_counter(), time.process_time()
-        assert job.execute_in_process(instance=instance, run_config=quiet).success
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    before = COUNTS.so_far()
+    wall, cpu = time.perf_counter(), time.process_time()
+    assert job.execute_in_process(instance=instance, run_config=quiet).success
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    calls = by_outcome(COUNTS.so_far() - before)
     with inventory_engine().connect() as connection:
         query = "SELECT sum(resources), count(*) FILTER (WHERE state <> 'fresh') FROM inventory.scopes"
         resources, failed = connection.execute(text(query)).one()
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return (name, wall, cpu, megabytes, len(calls), resources, failed)
+    return (name, wall, cpu, megabytes, calls.total(), resources, failed)
 
 
 def settings(accounts: list[str], regions: list[str]) -> str:

@@ -18,6 +18,8 @@ from botocore.credentials import CredentialResolver, Credentials
 from botocore.hooks import BaseEventHooks, first_non_none_response
 from botocore.session import Session
 
+from resoto_dagster.providers.aws.connections import Connections
+
 
 @dataclass(frozen=True, slots=True)
 class Asker:
@@ -45,7 +47,13 @@ class SharedClients:
 
     def __init__(self, session: Session, make: Callable[[Session, str, str], BaseClient]) -> None:
         session.register_component("credential_provider", CredentialResolver([]))
-        handlers: dict[str, Any] = {"before-parameter-build": _sign, "needs-retry": _is_asked_again}
+        trusted = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+        self._connections = Connections(trusted)
+        handlers: dict[str, Any] = {
+            "before-parameter-build": _sign,
+            "before-send": self._connections.send,
+            "needs-retry": _is_asked_again,
+        }
         for event, handler in handlers.items():
             session.register(event, handler)
         self._session = session
@@ -65,6 +73,7 @@ class SharedClients:
 
     def close(self) -> None:
         """Close all connections."""
+        self._connections.close()
         for client in self._clients.values():
             client.close()
 
