@@ -13,15 +13,10 @@ from resoto_dagster.providers.base import ProviderError
 
 T = TypeVar("T")
 
-CONNECTIONS = 64
-"""Requests that are under way at a time, of all threads of the process."""
-
 RATES = Rates()
 """The rates of this process, whoever asks: a collect, a read, a deletion."""
 COUNTS = CallCounts()
 """The requests of this process."""
-
-_under_way = threading.BoundedSemaphore(CONNECTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +36,7 @@ class Access:
         """
 
         def make() -> T:
-            with _under_way, asked_by(self.asker):
+            with asked_by(self.asker):
                 return request()
 
         return persist(make, self.rate, self._count, self._wait)

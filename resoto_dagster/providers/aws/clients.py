@@ -13,14 +13,15 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.hooks import HierarchicalEmitter
-from botocore.loaders import Loader, create_loader
-from botocore.paginate import Paginator
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 from botocore.waiter import Waiter, WaiterModel
 
-from resoto_dagster.providers.aws.access import CONNECTIONS, RATES, Access
+from resoto_dagster.providers.aws.access import RATES, Access
+from resoto_dagster.providers.aws.connections import CONNECTIONS
 from resoto_dagster.providers.aws.errors import api_error, one_line
+from resoto_dagster.providers.aws.models import LOADER
+from resoto_dagster.providers.aws.paging import ByPaginator, ByToken
 from resoto_dagster.providers.aws.parsers import AnswerParsers
 from resoto_dagster.providers.aws.shared_clients import Asker, Loan, SharedClients, Sharing
 from resoto_dagster.providers.base import ProviderError
@@ -39,10 +40,6 @@ ONE_TRY = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts":
 loading = threading.RLock()
 """Held while clients are made or models loaded, since botocore's sessions and loaders serve one at a time."""
 
-_TOKENS = ("NextToken", "nextToken", "NextMarker")
-
-_loader: Loader = create_loader()
-
 # It logs a traceback where credentials can't be renewed; that is told in a line, as any failure of a call.
 logging.getLogger("botocore.credentials").setLevel(logging.ERROR)
 
@@ -50,7 +47,7 @@ logging.getLogger("botocore.credentials").setLevel(logging.ERROR)
 def new_session(profile: str | None = None) -> Session:
     """A session of botocore that shares the service models with all others and parses answers fast."""
     session = Session(profile=profile, event_hooks=copy.copy(_handlers()), include_builtin_handlers=False)
-    session.register_component("data_loader", _loader)
+    session.register_component("data_loader", LOADER)
     session.register_component("response_parser_factory", AnswerParsers())
     return session
 
@@ -86,7 +83,7 @@ class ServiceClient:
     def __init__(self, client: BaseClient, access: Access | None = None) -> None:
         self._client = client
         self._access = access
-        self._paginators: dict[str, Paginator[Any] | None] = {}
+        self._pagings: dict[str, ByToken] = {}
 
     def call(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Call a client method and return its answer. Raises ApiError."""
@@ -99,31 +96,22 @@ class ServiceClient:
         self, operation: str, params: Mapping[str, Any], page_size: int | None = None
     ) -> Iterator[dict[str, Any]]:
         """The answer page by page; one page when the method has no pages. Raises ApiError."""
-        paginator = self._paginator(operation)
-        if paginator is None:
-            yield from self._by_token(operation, params)
-            return
+        paging = self._paging(operation)
         try:
-            yield from paginator.paginate(**params, PaginationConfig={"PageSize": page_size})
-        except BotoCoreError as error:  # of the paginator itself
+            asked: Mapping[str, Any] | None = paging.first(params, page_size)
+            while asked is not None:
+                answer = self.call(operation, asked)
+                asked = paging.following(asked, answer)
+                yield answer
+                del answer  # a large one is not to be kept until the next one is there
+        except BotoCoreError as error:
             raise self._failure(error, operation) from None
-
-    def _page(self, operation: str, /, **params: Any) -> dict[str, Any]:
-        return self.call(operation, params)
-
-    def _by_token(self, operation: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """The pages of a method that answers tokens though botocore knows no paginator for it."""
-        answer = self.call(operation, params)
-        yield answer
-        while token := {name: answer[name] for name in _TOKENS if answer.get(name)}:
-            answer = self.call(operation, {**params, **token})
-            yield answer
 
     def wait(self, waiter: str, operation: str, params: Mapping[str, Any]) -> None:
         """Wait until what an operation began has come to its end. Raises ApiError."""
         service = self._client.meta.service_model.service_name
         with loading:
-            known = WaiterModel(_loader.load_service_model(service, "waiters-2"))
+            known = WaiterModel(LOADER.load_service_model(service, "waiters-2"))
         name = next(name for name in known.waiter_names if xform_name(name) == waiter)
         config: Any = known.get_waiter(name)
         asked = xform_name(config.operation)
@@ -144,20 +132,19 @@ class ServiceClient:
         answer: dict[str, Any] = request() if self._access is None else self._access.ask(request)
         return answer
 
-    def _paginator(self, operation: str) -> "Paginator[Any] | None":
-        if operation not in self._paginators:
-            self._paginators[operation] = self._make_paginator(operation)
-        return self._paginators[operation]
+    def _paging(self, operation: str) -> ByToken:
+        if operation not in self._pagings:
+            self._pagings[operation] = self._make_paging(operation)
+        return self._pagings[operation]
 
-    def _make_paginator(self, operation: str) -> "Paginator[Any] | None":
+    def _make_paging(self, operation: str) -> ByToken:
         with loading:
             if not self._client.can_paginate(operation):
-                return None
+                return ByToken()
             model = self._client.meta.service_model
             name = self._client.meta.method_to_api_mapping[operation]
-            config = _loader.load_service_model(model.service_name, "paginators-1")["pagination"][name]
-            ask: Any = partial(self._page, operation)
-            return Paginator(ask, config, model.operation_model(name))
+            config = LOADER.load_service_model(model.service_name, "paginators-1")["pagination"][name]
+            return ByPaginator(config, model.operation_model(name))
 
     def close(self) -> None:
         """Close its connections."""

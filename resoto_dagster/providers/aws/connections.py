@@ -27,6 +27,8 @@ from botocore.exceptions import (
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
+CONNECTIONS = 64
+"""Requests that are under way at a time."""
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 KEPT = 128
@@ -64,6 +66,7 @@ class Connections:
         self._order: OrderedDict[_Connection, None] = OrderedDict()
         self._direct: dict[str, bool] = {}
         self._lock = threading.Lock()
+        self._under_way = threading.BoundedSemaphore(CONNECTIONS)
         self._tls: ssl.SSLContext | None = None
 
     def send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
@@ -78,6 +81,12 @@ class Connections:
         asked = _as_bytes(request, host)
         if asked is None:
             return None
+        with self._under_way:
+            answer = self._answer(asked, host, request)
+        headers: Any = answer.headers
+        return AWSResponse(request.url, answer.status, headers, _Content(answer.body))
+
+    def _answer(self, asked: bytes, host: Host, request: AWSPreparedRequest) -> "_Answer":
         connection = self._take(host) or self._open(host, request.url)
         try:
             answer = connection.ask(asked, has_body=request.method != "HEAD")
@@ -91,8 +100,7 @@ class Connections:
             connection.close()
             raise
         self._keep(connection)
-        headers: Any = answer.headers
-        return AWSResponse(request.url, answer.status, headers, _Content(answer.body))
+        return answer
 
     def close(self) -> None:
         """Close what is open and idle."""

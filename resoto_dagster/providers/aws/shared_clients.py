@@ -7,7 +7,7 @@ that nobody asks for can't be signed at all.
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from botocore.hooks import BaseEventHooks, first_non_none_response
 from botocore.session import Session
 
 from resoto_dagster.providers.aws.connections import Connections
+from resoto_dagster.providers.aws.large_answers import LARGE_ANSWERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class SharedClients:
         self._connections = Connections(trusted)
         handlers: dict[str, Any] = {
             "before-parameter-build": _sign,
+            "before-parse": _weigh,
             "before-send": self._connections.send,
             "needs-retry": _is_asked_again,
         }
@@ -119,6 +121,11 @@ def _sign(*, context: dict[str, Any], **_: Any) -> None:
     asker = _ASKER.get(None)
     if asker is not None and asker.credentials is not None:
         context.setdefault("signing", {})["request_credentials"] = asker.credentials
+
+
+def _weigh(*, response_dict: Mapping[str, Any], **_: Any) -> None:
+    if isinstance(response_dict["body"], bytes):
+        LARGE_ANSWERS.about_to_read(len(response_dict["body"]))
 
 
 def _is_asked_again(event_name: str, response: Any, **further: Any) -> Any:
