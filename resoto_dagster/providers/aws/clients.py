@@ -33,6 +33,7 @@ CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 10},
     # Given as a whole, since botocore puts its own one together anew for every request.
     user_agent=f"resoto_dagster Botocore/{botocore.__version__}",
+    s3={"us_east_1_regional_endpoint": "regional"},
 )
 ONE_TRY = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 """For clients whose requests are made again by `Access`."""
@@ -163,7 +164,8 @@ class Clients:
 
     def __init__(self, session: Session) -> None:
         self._profile = session.profile
-        self._asker = Asker(session.get_credentials(), session.get_component("event_emitter"))
+        self._credentials = session.get_credentials()
+        self._events = session.get_component("event_emitter")
         self._clients: dict[tuple[str, str], ServiceClient] = {}
         self._loan: Loan | None = None
         self._closed = threading.Event()
@@ -178,7 +180,8 @@ class Clients:
             if (service, region) not in self._clients:
                 self._loan = self._loan or _SHARING.borrow(self._profile)
                 rate = RATES.of(self.account, region, service)
-                access = Access(self._asker, self.account, service, rate, self._closed)
+                asker = Asker(self._credentials, self._events, region)
+                access = Access(asker, self.account, service, rate, self._closed)
                 self._clients[service, region] = ServiceClient(
                     self._loan.clients.get(service, region), access
                 )

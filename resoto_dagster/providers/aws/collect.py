@@ -12,6 +12,7 @@ from resoto_dagster.providers.aws.accounts import Account
 from resoto_dagster.providers.aws.connections import CONNECTIONS
 from resoto_dagster.providers.aws.declaration import PROVIDER, AwsKind
 from resoto_dagster.providers.aws.errors import one_line
+from resoto_dagster.providers.aws.garbage import seldom_looked_for
 from resoto_dagster.providers.aws.large_answers import LARGE_ANSWERS
 from resoto_dagster.providers.aws.reading import Reader
 from resoto_dagster.providers.aws.settings import DEFAULT_ACCOUNT
@@ -33,6 +34,7 @@ def collect(
     """Read the kinds of all accounts and report to the sink. Raises only what the sink raises."""
     # Two pools: whoever reads a scope has others help with its details, and does without where all are busy.
     with (
+        seldom_looked_for(),
         ThreadPoolExecutor(CONNECTIONS, "aws-detail") as helpers,
         ThreadPoolExecutor(CONNECTIONS // 2, "aws-scope") as scopes,
     ):

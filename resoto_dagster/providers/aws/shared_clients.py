@@ -1,8 +1,8 @@
-"""botocore's clients, made once for a service in a region and shared by all accounts.
+"""botocore's clients, made once for a service and shared by all accounts and regions.
 
-A client costs megabytes, tens of milliseconds and connections of its own, and knows nothing of an account
-but the keys it signs with. These have no keys: each request is signed with those of whoever asks, and one
-that nobody asks for can't be signed at all.
+A client costs megabytes, tens of milliseconds and connections of its own, and all it knows of an account are
+the keys it signs with. These have none: each request is signed with the keys of whoever asks and goes to the
+region that is asked, and one that nobody asks for can't be signed at all.
 """
 
 import os
@@ -16,6 +16,7 @@ from typing import Any
 from botocore.client import BaseClient
 from botocore.credentials import CredentialResolver, Credentials
 from botocore.hooks import BaseEventHooks, first_non_none_response
+from botocore.regions import EndpointResolverBuiltins
 from botocore.session import Session
 
 from resoto_dagster.providers.aws.connections import Connections
@@ -24,10 +25,11 @@ from resoto_dagster.providers.aws.large_answers import LARGE_ANSWERS
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: the keys of an account, and what its session has to say about what is answered."""
+    """Who asks, and where: the keys of an account, and what its session has to say about what is answered."""
 
     credentials: Credentials | None
     events: BaseEventHooks
+    region: str
 
 
 _ASKER: ContextVar[Asker] = ContextVar("asker")
@@ -35,7 +37,7 @@ _ASKER: ContextVar[Asker] = ContextVar("asker")
 
 @contextmanager
 def asked_by(asker: Asker) -> Iterator[None]:
-    """Let shared clients ask for an account within the block."""
+    """Let shared clients ask for an account in a region within the block."""
     token = _ASKER.set(asker)
     try:
         yield
@@ -44,7 +46,7 @@ def asked_by(asker: Asker) -> Iterator[None]:
 
 
 class SharedClients:
-    """Clients by service and region, made when they are first asked for; safe to use from many threads."""
+    """Clients by service, made when they are first asked for; safe to use from many threads."""
 
     def __init__(self, session: Session, make: Callable[[Session, str, str], BaseClient]) -> None:
         session.register_component("credential_provider", CredentialResolver([]))
@@ -60,17 +62,21 @@ class SharedClients:
             session.register(event, handler)
         self._session = session
         self._make = make
-        self._clients: dict[tuple[str, str], BaseClient] = {}
+        self._clients: dict[str, BaseClient] = {}
         self._lock = threading.Lock()
 
     def get(self, service: str, region: str) -> BaseClient:
-        """The client of a service in a region."""
-        client = self._clients.get((service, region))
+        """The client of a service, which is made for the region if there is none yet."""
+        client = self._clients.get(service)
         if client is None:
             with self._lock:
-                client = self._clients.get((service, region))
+                client = self._clients.get(service)
                 if client is None:
-                    client = self._clients[service, region] = self._make(self._session, service, region)
+                    client = self._make(self._session, service, region)
+                    # First, since S3 may know better in which region a bucket is.
+                    name = client.meta.service_model.service_id.hyphenize()
+                    client.meta.events.register_first(f"before-endpoint-resolution.{name}", _direct)
+                    self._clients[service] = client
         return client
 
     def close(self) -> None:
@@ -120,7 +126,15 @@ class Loan:
 def _sign(*, context: dict[str, Any], **_: Any) -> None:
     asker = _ASKER.get(None)
     if asker is not None and asker.credentials is not None:
-        context.setdefault("signing", {})["request_credentials"] = asker.credentials
+        context["client_region"] = asker.region
+        signing = {"request_credentials": asker.credentials, "region": asker.region}
+        context["signing"] = {**context.get("signing", {}), **signing}
+
+
+def _direct(*, builtins: dict[str, Any], **_: Any) -> None:
+    asker = _ASKER.get(None)
+    if asker is not None:
+        builtins[EndpointResolverBuiltins.AWS_REGION.value] = asker.region
 
 
 def _weigh(*, response_dict: Mapping[str, Any], **_: Any) -> None:
