@@ -93,9 +93,10 @@ class Account:
         return region in known or not known or region not in everywhere
 
     def release(self) -> None:
-        """Close the clients, since each holds memory; the account can be used again."""
-        if self._entered is not None:
-            self._entered.clients.close()
+        """Forget clients and session, since each holds memory; the account can be entered again."""
+        entered, self._entered = self._entered, None
+        if entered is not None:
+            entered.clients.close()
 
     def _enter(self) -> _Entered:
         if self._entered is None:
