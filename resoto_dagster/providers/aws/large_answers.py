@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 LARGE = 100_000
 """Bytes from which on an answer is large."""
-ROOM = 16_000_000
+ROOM = 6_000_000
 """Bytes of large answers that are worked on at a time; one scope is always worked on."""
 
 
