@@ -178,7 +178,7 @@ class Clients:
             return client
         with self._lock:
             if (service, region) not in self._clients:
-                self._loan = self._loan or _SHARING.borrow(self._profile)
+                self._loan = self._loan or _SHARING.borrow(self._profile, self)
                 rate = RATES.of(self.account, region, service)
                 asker = Asker(self._credentials, self._events, region)
                 access = Access(asker, self.account, service, rate, self._closed)

@@ -152,12 +152,10 @@ class _Collect:
         try:
             work()
         finally:
-            for help_ in helping:
-                help_.cancel()
-            ended, _ = wait(helping)
-        for help_ in ended:
-            if not help_.cancelled():
-                help_.result()
+            helped = [help_ for help_ in helping if not help_.cancel()]
+            wait(helped)
+        for help_ in helped:
+            help_.result()
 
 
 def _reason(error: Exception, place: str) -> str:

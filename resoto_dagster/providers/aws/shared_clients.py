@@ -7,6 +7,7 @@ region that is asked, and one that nobody asks for can't be signed at all.
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -95,15 +96,20 @@ class Sharing:
     def __init__(self, make: Callable[[str | None], SharedClients]) -> None:
         self._make = make
         self._lent: dict[Place, tuple[SharedClients, int]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
-    def borrow(self, profile: str | None) -> "Loan":
-        """The clients of a profile, as the environment says now where AWS is."""
+    def borrow(self, profile: str | None, borrower: object) -> "Loan":
+        """The clients of a profile, as the environment says now where AWS is.
+
+        They are given back with the borrower, too, should it forget to.
+        """
         place = profile, frozenset(os.environ.items())
         with self._lock:
             clients, users = self._lent.get(place) or (self._make(profile), 0)
             self._lent[place] = clients, users + 1
-        return Loan(clients, lambda: self._give_back(place))
+        give_back = weakref.finalize(borrower, self._give_back, place)
+        give_back.atexit = False
+        return Loan(clients, give_back)
 
     def _give_back(self, place: Place) -> None:
         with self._lock:
@@ -117,10 +123,10 @@ class Sharing:
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """Clients that are to be given back, once."""
+    """Clients, and what gives them back; that counts once."""
 
     clients: SharedClients
-    give_back: Callable[[], None]
+    give_back: Callable[[], object]
 
 
 def _sign(*, context: dict[str, Any], **_: Any) -> None:

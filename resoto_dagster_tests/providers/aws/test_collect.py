@@ -1,5 +1,6 @@
 """A collect: what is announced, what fails, and what a failure leaves alone."""
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -245,7 +246,20 @@ def test_an_account_is_left_when_its_last_scope_was_read(open_session: Open, aws
     sink = collected(session, "aws_vpc")
     assert len(sink.found) == 2
     assert not clients._SHARING._lent
-    assert session.read(stored(sink.of_kind("aws_vpc")[0])) is not None, "it can be entered again"
+    (vpc,) = sink.found[Scope("aws", OTHER_ACCOUNT, REGION, "aws_vpc")]
+    assert session.read(stored(vpc, OTHER_ACCOUNT)) is not None, "it can be entered again"
+
+
+def test_python_looks_for_garbage_less_often_meanwhile(open_session: Open) -> None:
+    usual, seen = gc.get_threshold(), set()
+
+    class Looking(RecordingSink):
+        def collected(self, scope: Scope, resources: Any) -> None:
+            seen.add(gc.get_threshold() > usual)
+
+    open_session().collect(["aws_vpc"], Looking())
+    assert seen == {True}
+    assert gc.get_threshold() == usual
 
 
 @pytest.fixture

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
-from botocore.loaders import create_loader
+from botocore.loaders import Loader, create_loader
 
-from resoto_dagster.providers.aws.models import LOADER
+from resoto_dagster.providers.aws.models import ModelFiles
+
+LOADER = Loader(file_loader=ModelFiles())
 
 
 def undocumented(value: Any) -> Any:

@@ -201,18 +201,25 @@ def test_clients_are_lent_until_the_last_one_gives_them_back(monkeypatch: pytest
         def close(self) -> None:
             closed.append(self.profile)
 
+    class Borrower:
+        pass
+
     made: list[Any] = []
     sharing = Sharing(lambda profile: made.append(Lent(profile)) or made[-1])
-    one, two, other = sharing.borrow("a"), sharing.borrow("a"), sharing.borrow("b")
+    borrowers = [Borrower() for _ in range(5)]
+    one, two, other = (sharing.borrow(name, who) for name, who in zip("aab", borrowers, strict=False))
     assert one.clients is two.clients
     assert other.clients is not one.clients
+    one.give_back()
     one.give_back()
     assert closed == []
     two.give_back()
     assert closed == ["a"]
-    assert sharing.borrow("a").clients is not one.clients
+    assert sharing.borrow("a", borrowers[3]).clients is not one.clients
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    assert sharing.borrow("b").clients is not other.clients, "AWS may be elsewhere now"
+    assert sharing.borrow("b", borrowers[4]).clients is not other.clients, "AWS may be elsewhere now"
+    borrowers.clear()
+    assert sorted(closed) == ["a", "a", "b", "b"], "whoever is gone has given them back"
 
 
 def test_sessions_share_what_they_load() -> None:
