@@ -117,15 +117,17 @@ class Account:
         return offered_in_region(session, entered.partition, service, region)
 
     def release(self) -> None:
-        """Close the clients, since each holds memory; the account can be used again."""
-        if self._entered is not None:
-            self._entered.clients.close()
+        """Forget clients and session, since each holds memory; the account can be entered again."""
+        entered, self._entered = self._entered, None
+        if entered is not None:
+            entered.clients.close()
 
     def _enter(self) -> _Entered:
-        if self._entered is None:
+        entered = self._entered
+        if entered is None:
             with self._lock:
-                self._entered = self._entered or self._ask_identity()
-        return self._entered
+                entered = self._entered = self._entered or self._ask_identity()
+        return entered
 
     def _ask_identity(self) -> _Entered:
         try:
@@ -142,6 +144,7 @@ class Account:
         if self.configured not in (DEFAULT_ACCOUNT, account):
             raise ProviderError(f"the credentials for account {self.configured} belong to account {account}")
         self._credentials.account = account
+        clients.account = account
         return _Entered(account, answer["Arn"].split(":")[1], session, clients)
 
     def _enabled(self, wanted: Mapping[str, Any]) -> tuple[str, ...]:

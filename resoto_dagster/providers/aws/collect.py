@@ -1,20 +1,28 @@
 """A collect: every kind in every region of every account, side by side, scope by scope."""
 
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from queue import SimpleQueue
+from typing import Any
 
 from resoto_dagster.model.resource import GLOBAL, Scope
 from resoto_dagster.providers.aws.accounts import Account
-from resoto_dagster.providers.aws.clients import CONNECTIONS
+from resoto_dagster.providers.aws.connections import CONNECTIONS
 from resoto_dagster.providers.aws.declaration import PROVIDER, AwsKind
 from resoto_dagster.providers.aws.errors import one_line
+from resoto_dagster.providers.aws.garbage import seldom_looked_for
+from resoto_dagster.providers.aws.large_answers import LARGE_ANSWERS
 from resoto_dagster.providers.aws.reading import Reader
 from resoto_dagster.providers.aws.settings import DEFAULT_ACCOUNT
 from resoto_dagster.providers.base import CollectSink, ProviderError
 
 _LOG = logging.getLogger(__name__)
+_ENTERED = 4
+"""Accounts that are entered at a time."""
+_AHEAD = 4
+"""Scopes that wait for each thread that reads, until no further account is entered."""
 
 
 def collect(
@@ -28,15 +36,18 @@ def collect(
 
     Raises only what the sink raises.
     """
-    # Two pools: a scope waits for its details, a detail for nothing, so that neither can block the other.
+    # Two pools: whoever reads a scope has others help with its details, and does without where all are busy.
     with (
-        ThreadPoolExecutor(CONNECTIONS // 2, "aws-detail") as details,
+        seldom_looked_for(),
+        ThreadPoolExecutor(CONNECTIONS, "aws-detail") as helpers,
         ThreadPoolExecutor(CONNECTIONS // 2, "aws-scope") as scopes,
     ):
         try:
-            _Collect(kinds, reader, sink, scopes, details, only).run(accounts)
+            _Collect(kinds, reader, sink, scopes, helpers, only).run(accounts)
         except BaseException:  # of the sink, or an interrupt: end as soon as what runs has ended
             scopes.shutdown(wait=False, cancel_futures=True)
+            for account in accounts:
+                account.release()  # wakes what waits to try again
             raise
 
 
@@ -47,30 +58,44 @@ class _Collect:
         reader: Callable[[AwsKind], Reader],
         sink: CollectSink,
         scopes: ThreadPoolExecutor,
-        details: ThreadPoolExecutor,
+        helpers: ThreadPoolExecutor,
         only: Collection[Scope] | None,
     ) -> None:
         self._kinds = {kind.name: kind for kind in kinds}
         self._reader = reader
         self._sink = sink
         self._scopes = scopes
-        self._details = details
+        self._helpers = helpers
         self._only = only
 
     def run(self, accounts: Sequence[Account]) -> None:
-        todo = self._announce(accounts)
-        planning = {self._scopes.submit(self._plan, name, account): account for name, account in todo.items()}
-        reading: dict[Future[None], Account] = {}
-        for planned in as_completed(planning):
-            account = planning[planned]
-            for scope in planned.result():
-                reading[self._scopes.submit(self._read, account, scope)] = account
-        left = Counter(reading.values())
-        for read in as_completed(reading):
-            read.result()
-            account = reading[read]
-            left[account] -= 1
+        """Read all accounts, each entered when its turn is near and left when its last scope was read."""
+        todo = deque(self._announce(accounts).items())
+        enough = _AHEAD * CONNECTIONS // 2
+        ended: SimpleQueue[tuple[Account, Future[Any]]] = SimpleQueue()
+        entering: set[Account] = set()
+        left: Counter[Account] = Counter()
+
+        def submit(account: Account, work: Callable[..., Any], *args: Any) -> None:
+            future = self._scopes.submit(work, *args)
+            future.add_done_callback(lambda done: ended.put((account, done)))
+
+        while todo or entering or left:
+            while todo and len(entering) < _ENTERED and left.total() < enough:
+                name, account = todo.popleft()
+                entering.add(account)
+                submit(account, self._plan, name, account)
+            account, done = ended.get()
+            result = done.result()
+            if account in entering:
+                entering.remove(account)
+                for scope in result:
+                    submit(account, self._read, account, scope)
+                left[account] = len(result)
+            else:
+                left[account] -= 1
             if not left[account]:
+                del left[account]
                 account.release()
 
     def _announce(self, accounts: Sequence[Account]) -> dict[str, Account]:
@@ -115,22 +140,39 @@ class _Collect:
         return scopes
 
     def _read(self, account: Account, scope: Scope) -> None:
-        try:
-            reader = self._reader(self._kinds[scope.kind])
-            resources = reader.read_all(account, scope.region, self._side_by_side)
-        except Exception as error:  # whatever is wrong with one scope concerns no other
-            self._sink.failed(scope, _reason(error, str(scope)))
-        else:
-            self._sink.collected(scope, resources)
+        with LARGE_ANSWERS.handled():
+            try:
+                reader = self._reader(self._kinds[scope.kind])
+                resources = reader.read_all(account, scope.region, self._side_by_side)
+            except Exception as error:  # whatever is wrong with one scope concerns no other
+                self._sink.failed(scope, _reason(error, str(scope)))
+            else:
+                self._sink.collected(scope, resources)
 
     def _side_by_side(self, calls: Iterable[Callable[[], None]]) -> None:
-        running = [self._details.submit(call) for call in calls]
+        """Make calls, with the help of whoever is free; raises the first error, and makes no more then."""
+        left = deque(calls)
+
+        def work() -> None:
+            while True:
+                try:
+                    call = left.popleft()
+                except IndexError:
+                    return
+                try:
+                    call()
+                except BaseException:
+                    left.clear()
+                    raise
+
+        helping = [self._helpers.submit(work) for _ in range(min(len(left) - 1, CONNECTIONS // 2))]
         try:
-            for call in running:
-                call.result()
+            work()
         finally:
-            for call in running:
-                call.cancel()
+            helped = [help_ for help_ in helping if not help_.cancel()]
+            wait(helped)
+        for help_ in helped:
+            help_.result()
 
 
 def _reason(error: Exception, place: str) -> str:

@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
 from resoto_dagster.providers.aws.accounts import Account
@@ -28,47 +29,71 @@ Run = Callable[[Iterable[Callable[[], None]]], None]
 AddDetail = Callable[[list[Item], Account, str, Run], list[Item]]
 
 
-def compile_detail(kind: AwsKind, detail: Detail) -> AddDetail:
-    """A function that puts the detail into the items and returns those that still exist.
+def compile_details(kind: AwsKind) -> list[AddDetail]:
+    """Functions that put the kind's `Detail`s into items and return those that still exist.
 
-    It raises ProviderError when a call fails: an item without its details is not known.
+    They raise ProviderError when a call fails: an item without its details is not known. What is asked item
+    by item is asked in one go, so that no item waits for the others.
     """
+    calls = [detail for detail in kind.details if isinstance(detail, Detail)]
+    return [
+        add
+        for item_by_item, details in groupby(calls, _is_item_by_item)
+        for add in (
+            [_item_by_item(kind, list(details))] if item_by_item else [_other(kind, one) for one in details]
+        )
+    ]
+
+
+def _is_item_by_item(detail: Detail) -> bool:
+    return bool(detail.params) and detail.batch == 1 and detail.each is None
+
+
+def _other(kind: AwsKind, detail: Detail) -> AddDetail:
     if not detail.params:
         return _of_all(kind, detail)
-    if detail.batch > 1:
-        return _batched(kind, detail)
-    return _of_elements(kind, detail) if detail.each else _one_by_one(kind, detail)
+    return _batched(kind, detail) if detail.batch > 1 else _of_elements(kind, detail)
 
 
-def _one_by_one(kind: AwsKind, detail: Detail) -> AddDetail:
-    service, region_of = detail.service or kind.service, region_getter(kind)
-    params_of, store = compile_params(detail.params, detail.const), _store(detail)
-    of_place = any(isinstance(source, str) and named_in(source) for source in detail.params.values())
+def _item_by_item(kind: AwsKind, details: Sequence[Detail]) -> AddDetail:
+    asks = [_of_item(kind, detail) for detail in details]
 
     def add(items: list[Item], account: Account, region: str, run: Run) -> list[Item]:
         vanished: set[int] = set()
 
         def ask(index: int, item: Item) -> None:
-            its_region = region_of(item) or region
-            place = asdict(account.place(its_region)) if of_place else {}
-            params = params_of({**item, **place})
-            if params is None:
-                return
-            client = account.client(service, its_region)
-            try:
-                answer = _answer(client, detail, params)
-            except ApiError as error:
-                if not error.is_one_of(kind.missing):
-                    raise
+            if not all(ask_detail(item, account, region) for ask_detail in asks):
                 vanished.add(index)  # deleted after it was listed
-            else:
-                if answer is not None:
-                    store(item, answer)
 
         run([bound(ask, index, item) for index, item in enumerate(items)])
         return [item for index, item in enumerate(items) if index not in vanished]
 
     return add
+
+
+def _of_item(kind: AwsKind, detail: Detail) -> Callable[[Item, Account, str], bool]:
+    """A function that puts a detail into one item and says whether the item still exists."""
+    service, region_of = detail.service or kind.service, region_getter(kind)
+    params_of, store = compile_params(detail.params, detail.const), _store(detail)
+    of_place = any(isinstance(source, str) and named_in(source) for source in detail.params.values())
+
+    def ask(item: Item, account: Account, region: str) -> bool:
+        its_region = region_of(item) or region
+        place = asdict(account.place(its_region)) if of_place else {}
+        params = params_of({**item, **place})
+        if params is None:
+            return True
+        try:
+            answer = _answer(account.client(service, its_region), detail, params)
+        except ApiError as error:
+            if not error.is_one_of(kind.missing):
+                raise
+            return False
+        if answer is not None:
+            store(item, answer)
+        return True
+
+    return ask
 
 
 def _of_elements(kind: AwsKind, detail: Detail) -> AddDetail:

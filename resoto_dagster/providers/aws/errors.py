@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from resoto_dagster.providers.aws.permissions import iam_action, refusal
 from resoto_dagster.providers.base import ProviderError
@@ -40,7 +41,9 @@ class ApiError(ProviderError):
         return False
 
 
-def api_error(error: ClientError | BotoCoreError, service: str, operation: str) -> ApiError:
+def api_error(
+    error: ClientError | BotoCoreError | ResponseParserError, service: str, operation: str
+) -> ApiError:
     """The error of a call as one line; of a refused one: the code and the IAM action that is missing.
 
     The service is named as `permissions.service_of` names it. Where AWS says on what, by which sort of policy
@@ -48,6 +51,8 @@ def api_error(error: ClientError | BotoCoreError, service: str, operation: str) 
     """
     if isinstance(error, BotoCoreError):
         code, message = type(error).__name__, str(error)
+    elif isinstance(error, ResponseParserError):  # its text holds all of the answer
+        code, message = type(error).__name__, "an answer that can't be read"
     else:
         code = error.response.get("Error", {}).get("Code", "Unknown")
         message = error.response.get("Error", {}).get("Message") or ""

@@ -1,6 +1,6 @@
 """List calls: all items of all pages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from resoto_dagster.providers.aws.clients import ServiceClient
@@ -33,14 +33,18 @@ class Listing:
 
     def all(self, client: ServiceClient, run: Run) -> list[Item]:
         """All items there are. Raises ProviderError."""
+        return [item for items in self.parts(client, run) for item in items]
+
+    def parts(self, client: ServiceClient, run: Run) -> Iterator[list[Item]]:
+        """All items there are, part by part as they are read. Raises ProviderError."""
         if self._owners is None:
-            return self._wanted(self._read(client, self._const, self._call.page_size))
+            yield from map(self._wanted, self._pages(client, self._const, self._call.page_size))
+            return
         found = self._of_owners(client, run, self._owners.all(client, run))
-        items = list(found)
+        yield self._wanted(found)
         while self._call.recurse and found:
             found = self._of_owners(client, run, found)
-            items.extend(found)
-        return self._wanted(items)
+            yield self._wanted(found)
 
     def _of_owners(self, client: ServiceClient, run: Run, owners: list[Item]) -> list[Item]:
         found: list[list[Item]] = [[] for _ in owners]
@@ -72,22 +76,27 @@ class Listing:
         self, client: ServiceClient, params: Mapping[str, Any], page_size: int | None
     ) -> list[Item]:
         try:
-            return self._read(client, params, page_size)
+            return [item for items in self._pages(client, params, page_size) for item in items]
         except ApiError as error:
             if error.is_one_of(self._missing):
                 return []
             raise
 
-    def _read(self, client: ServiceClient, params: Mapping[str, Any], page_size: int | None) -> list[Item]:
-        pages = client.pages(self._call.operation, params, page_size)
-        try:
-            items = [item for page in pages for item in self._items_of(page)]
-        except ApiError as error:
-            if error.is_one_of(self._call.absent):
-                return []
-            raise
+    def _pages(
+        self, client: ServiceClient, params: Mapping[str, Any], page_size: int | None
+    ) -> Iterator[list[Item]]:
         split = self._call.split
-        return [{**item, split: part} for item in items for part in item.get(split, ())] if split else items
+        try:
+            for page in client.pages(self._call.operation, params, page_size):
+                items = self._items_of(page)
+                if split:
+                    items = [{**item, split: part} for item in items for part in item.get(split, ())]
+                del page
+                yield items
+                del items  # large ones are not to be kept until the next ones are there
+        except ApiError as error:
+            if not error.is_one_of(self._call.absent):
+                raise
 
     def _items_of(self, page: dict[str, Any]) -> list[Item]:
         refused = self._refused(page) if self._refused else []

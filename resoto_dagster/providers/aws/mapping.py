@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from botocore import xform_name
 from botocore.model import Shape
@@ -251,26 +251,30 @@ def _hide(kind: AwsKind) -> Callable[[Any], None]:
 
 
 def _edges(kind: AwsKind) -> Callable[[Any, Place, str, str], tuple[Edge, ...]]:
-    links = [(link, compile_list(link.path)) for link in kind.links]
+    links = [(link.kind, _edge_makers(link), compile_list(link.path)) for link in kind.links]
     is_account = kind.name == ACCOUNT
 
     def edges(item: Any, place: Place, region: str, resource_id: str) -> tuple[Edge, ...]:
-        found: set[Edge] = set()
+        found: set[_EdgeValues] = set()
         if region != GLOBAL:
-            found.add(Edge(EdgeType.DEFAULT, False, REGION, region))
+            found.add((EdgeType.DEFAULT, False, REGION, region, "id"))
         elif not is_account:
-            found.add(Edge(EdgeType.DEFAULT, False, ACCOUNT, place.account))
-        for link, values in links:
+            found.add((EdgeType.DEFAULT, False, ACCOUNT, place.account, "id"))
+        for to, makers, values in links:
             for value in values(item):
-                if value and not (link.kind == kind.name and value == resource_id):
-                    found.update(_link_edges(link, str(value)))
-        return tuple(sorted(found))
+                if value and not (to == kind.name and value == resource_id):
+                    name = str(value)
+                    found.update((type_, outgoing, to, name, by) for type_, outgoing, by in makers)
+        return tuple(Edge(*values) for values in sorted(found))
 
     return edges
 
 
-def _link_edges(link: Link, value: str) -> tuple[Edge, ...]:
-    default = Edge(EdgeType.DEFAULT, not link.parent, link.kind, value, link.by)
-    if link.delete is None:
-        return (default,)
-    return default, Edge(EdgeType.DELETE, link.delete == "after", link.kind, value, link.by)
+_By = Literal["id", "arn", "name"]
+_EdgeValues = tuple[EdgeType, bool, str, str, _By]
+
+
+def _edge_makers(link: Link) -> list[tuple[EdgeType, bool, _By]]:
+    """Type and direction of the edges that a link stands for, and what names their other end."""
+    default = (EdgeType.DEFAULT, not link.parent, link.by)
+    return [default, (EdgeType.DELETE, link.delete == "after", link.by)] if link.delete else [default]

@@ -1,6 +1,6 @@
 """How the resources of a kind are read: list call, details, mapping; compiled once, run in any scope."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from botocore.session import Session
@@ -8,7 +8,7 @@ from botocore.session import Session
 from resoto_dagster.model.resource import Resource
 from resoto_dagster.providers.aws.accounts import Account
 from resoto_dagster.providers.aws.declaration import AwsKind, Detail, LastUse, Price
-from resoto_dagster.providers.aws.details import AddDetail, Item, Run, compile_detail
+from resoto_dagster.providers.aws.details import AddDetail, Item, Run, compile_details
 from resoto_dagster.providers.aws.last_use import compile_last_use
 from resoto_dagster.providers.aws.listing import Listing
 from resoto_dagster.providers.aws.mapping import compile_mapper, gone_check
@@ -27,7 +27,8 @@ class Reader:
         self._id = compile_value(kind.id)
         self._is_gone = gone_check(kind)
         self._map = compile_mapper(kind, item_members(models, kind))
-        self._details = [_compile(kind, detail) for detail in kind.details]
+        self._details = [*compile_details(kind), *_compile_from_elsewhere(kind)]
+        self._at_once = any(isinstance(detail, Detail) and not detail.params for detail in kind.details)
         self._narrow = None if kind.read is None else compile_params(kind.read)
 
     def read_all(self, account: Account, region: str, run: Run) -> list[Resource]:
@@ -35,11 +36,14 @@ class Reader:
 
         `run` makes the calls that do not wait for each other.
         """
-        items = self._listing(account, region).all(account.client(self._kind.service, region), run)
-        by_id = {self._id(item): item for item in items}
-        if None in by_id:
-            raise LookupError(f"{self._kind.api.operation}: an item of {self._kind.name} has no id")
-        return self._finish(list(by_id.values()), account, region, run)
+        client = account.client(self._kind.service, region)
+        found: dict[Any, Resource] = {}
+        for items in self._listed(self._listing(account, region).parts(client, run)):
+            for key in items:
+                found.pop(key, None)  # what is listed twice counts as it was listed last
+            found.update(self._finished(list(items.values()), account, region, run))
+            del items  # large ones are not to be kept until the next ones are there
+        return list(found.values())
 
     def read_one(self, account: Account, region: str, reported: Mapping[str, Any]) -> Resource | None:
         """One resource as `read_all` would return it; None when it is gone. Raises ProviderError."""
@@ -52,7 +56,22 @@ class Reader:
                 raise ProviderError(f"{reported['id']} can't be read again: {self._kind.read} is not known")
             items = listing.narrowed(client, params)
         found = [item for item in items if str(self._id(item)) == reported["id"]]
-        return next(iter(self._finish(found[:1], account, region, in_turn)), None)
+        return next((made for _, made in self._finished(found[:1], account, region, in_turn)), None)
+
+    def _listed(self, parts: Iterator[list[Item]]) -> Iterator[dict[Any, Item]]:
+        """The items by their ids, part by part, or all in one where something is asked once for all."""
+        whole: dict[Any, Item] = {}
+        for part in parts:
+            by_id = {self._id(item): item for item in part}
+            if None in by_id:
+                raise LookupError(f"{self._kind.api.operation}: an item of {self._kind.name} has no id")
+            if self._at_once:
+                whole.update(by_id)
+            else:
+                yield by_id
+            del part, by_id
+        if whole:
+            yield whole
 
     def _listing(self, account: Account, region: str) -> Listing:
         call = self._kind.api_in(region)
@@ -60,23 +79,28 @@ class Reader:
             raise ProviderError(f"{self._kind.name} is not listed in {region}")
         return Listing(call, self._kind.missing, account.id)
 
-    def _finish(self, items: list[Item], account: Account, region: str, run: Run) -> list[Resource]:
+    def _finished(
+        self, items: list[Item], account: Account, region: str, run: Run
+    ) -> Iterator[tuple[Any, Resource]]:
+        """The resources that are made of items, with the ids of these; without those that are gone."""
         items = [item for item in items if not self._is_gone(item)]  # details of it may not exist any more
         for add_detail in self._details:
             items = add_detail(items, account, region, run)
         place = account.place(region)
-        mapped = (self._map(item, place) for item in items)
-        return [resource for resource in mapped if resource is not None]
+        for item in items:
+            resource = self._map(item, place)
+            if resource is not None:
+                yield self._id(item), resource
 
 
-def _compile(kind: AwsKind, detail: Detail | LastUse | Price) -> AddDetail:
-    match detail:
-        case LastUse():
-            return compile_last_use(detail)
-        case Price():
-            return compile_price(detail)
-        case Detail():
-            return compile_detail(kind, detail)
+def _compile_from_elsewhere(kind: AwsKind) -> Iterator[AddDetail]:
+    """Functions that put into items what neither the service of the kind nor another of its calls tells."""
+    for detail in kind.details:
+        match detail:
+            case LastUse():
+                yield compile_last_use(detail)
+            case Price():
+                yield compile_price(detail)
 
 
 def in_turn(calls: Iterable[Callable[[], None]]) -> None:

@@ -1,10 +1,13 @@
 """AWS with its settings: one object that collects, reads, deletes and tags."""
 
 import threading
+from collections import Counter
 from collections.abc import Collection, Mapping
 
 from resoto_dagster.model.resource import Resource, Scope, StoredResource
+from resoto_dagster.providers.aws.access import COUNTS
 from resoto_dagster.providers.aws.accounts import Account
+from resoto_dagster.providers.aws.call_counts import Asked
 from resoto_dagster.providers.aws.clients import loading, new_session
 from resoto_dagster.providers.aws.collect import collect
 from resoto_dagster.providers.aws.declaration import AwsKind
@@ -26,6 +29,15 @@ class AwsSession:
         self._kinds = kinds
         self._models = new_session()
         self._readers: dict[str, Reader] = {}
+        self._asked_before = COUNTS.so_far()
+
+    @property
+    def requests(self) -> Counter[Asked]:
+        """The requests since the session was opened, those made again among them, by what came of them.
+
+        Those of other sessions of this process count in while they are open, too.
+        """
+        return COUNTS.so_far() - self._asked_before
 
     def collect(
         self, kinds: Collection[str], sink: CollectSink, only: Collection[Scope] | None = None

@@ -2,7 +2,10 @@
 
 import json
 import re
+import socket
+import struct
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -31,14 +34,40 @@ class Request:
     key: str = ""
 
 
+RESET = "RESET"
+HANG = "HANG"
+
+
 @dataclass
 class Rule:
-    """An answer instead of moto's, as often as `times` says (always when None)."""
+    """An answer instead of moto's, as often as `times` says (always when None).
+
+    With the code RESET the connection is reset instead, with HANG there is no answer at all.
+    """
 
     applies: Callable[[Request], bool]
     status: int
     code: str
     times: int | None = None
+
+
+@dataclass
+class Limit:
+    """Requests that AWS answers of one account, region and service: some at once, then so many a second."""
+
+    a_second: float
+    left: float
+    since: float
+
+    def allows(self, at_once: int) -> bool:
+        """Whether one more request is answered now."""
+        now = time.monotonic()
+        self.left = min(at_once, self.left + (now - self.since) * self.a_second)
+        self.since = now
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
 
 
 class Front:
@@ -50,7 +79,10 @@ class Front:
         self.rules: list[Rule] = []
         self.rewrites: list[Callable[[Request, bytes], bytes]] = []
         self.answers: dict[str, Any] = {}
+        self.throttled: list[Request] = []
         self.lock = threading.Lock()
+        self._limit: tuple[float, int] | None = None
+        self._limits: dict[tuple[str, str], Limit] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever)
@@ -78,6 +110,10 @@ class Front:
         """Answer an action of a service that speaks JSON, since moto does not know it."""
         self.answers[action] = answer
 
+    def limit(self, a_second: float, at_once: int) -> None:
+        """Throttle every service in every region as AWS does; what was throttled is in `throttled`."""
+        self._limit = (a_second, at_once)
+
     def count(self) -> Counter[str]:
         """How often each action was asked for."""
         return Counter(request.action for request in self.requests)
@@ -95,7 +131,18 @@ class Front:
                     if rule.times is not None:
                         rule.times -= 1
                     return rule
-        return None
+            return self._throttled(request)
+
+    def _throttled(self, request: Request) -> Rule | None:
+        if self._limit is None:
+            return None
+        a_second, at_once = self._limit
+        place = (request.region, request.service)
+        limit = self._limits.setdefault(place, Limit(a_second, at_once, time.monotonic()))
+        if limit.allows(at_once):
+            return None
+        self.throttled.append(request)
+        return Rule(lambda _: True, 503, "SlowDown" if request.service == "s3" else "RequestLimitExceeded")
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         front = self
@@ -107,6 +154,9 @@ class Front:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 request = self.parsed(body)
                 rule = front.rule_for(request)
+                if rule is not None and rule.code in (RESET, HANG):
+                    self.break_off(rule.code)
+                    return
                 if rule is None and request.action in front.answers:
                     status, headers = 200, {"Content-Type": "application/x-amz-json-1.0"}
                     content = json.dumps(front.answers[request.action]).encode()
@@ -132,6 +182,14 @@ class Front:
                     self.wfile.write(content)
 
             do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = answer
+
+            def break_off(self, how: str) -> None:
+                if how == HANG:
+                    self.connection.recv(1)  # until the other side gives up
+                else:
+                    linger = struct.pack("ii", 1, 0)
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                self.close_connection = True
 
             def parsed(self, body: bytes) -> Request:
                 scope = _SCOPE.search(self.headers.get("Authorization", ""))

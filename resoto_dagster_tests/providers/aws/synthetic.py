@@ -147,7 +147,7 @@ class Synthetic:
             asked = request.headers.get("X-Amz-Target") or request.values.get("Action") or request.path
             raise LookupError(f"nothing is stated of {signed_for} {request.method} {asked}")
         service, operation, in_path = (known or fitting)[0]
-        protocol = determine_request_protocol(_routed_model(service), request.content_type)
+        protocol = determine_request_protocol(routed_model(service), request.content_type)
         params = _params(protocol, operation, request, in_path)
         if not known:
             raise LookupError(f"no answer is stated of {service} {operation.name} {params}")
@@ -159,9 +159,7 @@ class Synthetic:
         except Refusal as refusal:
             return _error(protocol, service, refusal, request_id)
         _check(service_model(service).operation_model(operation.name), answer)
-        serializer = get_serializer_class(service, protocol)(operation, SerializationContext(request_id))
-        made = serializer.serialize(answer)
-        return Response(made["body"], made["status_code"], {**made["headers"], **_id_headers(request_id)})
+        return answered(protocol, service, operation, answer, request_id)
 
     def _fitting(self, signed_for: str, request: Request) -> list[tuple[str, OperationModel, Params]]:
         """The services that something is stated of, with the operation that the request means in each.
@@ -179,13 +177,22 @@ class Synthetic:
         return found
 
 
+def answered(
+    protocol: str, service: str, operation: OperationModel, answer: Answer, request_id: str
+) -> Response:
+    """The answer as it goes over the wire."""
+    serializer = get_serializer_class(service, protocol)(operation, SerializationContext(request_id))
+    made = serializer.serialize(answer)
+    return Response(made["body"], made["status_code"], {**made["headers"], **_id_headers(request_id)})
+
+
 class _Quiet(WSGIRequestHandler):
     def log(self, *args: object) -> None:
         """Say nothing."""
 
 
 @cache
-def _routed_model(service: str) -> ServiceModel:
+def routed_model(service: str) -> ServiceModel:
     """The model as moto's parsers want it, without moto's additions."""
     loader = new_session().get_component("data_loader")
     return ServiceModel(loader.load_service_model(service, "service-2"), service)
@@ -193,7 +200,7 @@ def _routed_model(service: str) -> ServiceModel:
 
 @cache
 def _router(service: str) -> ServiceOperationRouter:
-    return ServiceOperationRouter(_routed_model(service))
+    return ServiceOperationRouter(routed_model(service))
 
 
 def _is_of_version(service: str, request: Request) -> bool:

@@ -1,12 +1,17 @@
 """A collect: what is announced, what fails, and what a failure leaves alone."""
 
-from collections.abc import Callable
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from resoto_dagster.model.resource import Scope
+from resoto_dagster.providers.aws import clients
+from resoto_dagster.providers.aws.collect import _Collect
 from resoto_dagster.providers.aws.kinds import KINDS
 from resoto_dagster.providers.aws.session import AwsSession
 from resoto_dagster.providers.aws.settings import AwsSettings
@@ -19,6 +24,7 @@ from resoto_dagster_tests.providers.aws.harness import (
     REGION,
     RecordingSink,
     belongs_to,
+    stored,
 )
 
 Client = Callable[..., Any]
@@ -277,3 +283,79 @@ def test_a_part_fails_what_it_might_be_in(open_session: Open, front: Front) -> N
 
 def test_nothing_is_read_of_an_empty_part(open_session: Open) -> None:
     assert collected_only(open_session()).announced == []
+
+
+def test_an_account_is_entered_when_its_turn_is_near(
+    open_session: Open, front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("CONNECTIONS", 2), ("_AHEAD", 1), ("_ENTERED", 1)):
+        monkeypatch.setattr(f"resoto_dagster.providers.aws.collect.{name}", value)
+    names = [f"{number:012}" for number in range(1, 5)]
+    session = open_session(accounts=[{"id": name, "role": "resoto"} for name in names])
+    sink = collected(session, "aws_vpc", "aws_ec2_subnet")
+    assert len(sink.found) == 8
+    actions = [asked.action for asked in front.requests]
+    entered = [at for at, action in enumerate(actions) if action == "AssumeRole"]
+    assert len(entered) == 4
+    for number, at in enumerate(entered):
+        assert actions[:at].count("DescribeVpcs") == actions[:at].count("DescribeSubnets") == number
+
+
+def test_an_account_is_left_when_its_last_scope_was_read(open_session: Open, aws_env: str) -> None:
+    session = open_session(accounts=BOTH)
+    lent = dict(clients._SHARING._lent)
+    sink = collected(session, "aws_vpc")
+    assert len(sink.found) == 2
+    assert clients._SHARING._lent == lent
+    (vpc,) = sink.found[Scope("aws", OTHER_ACCOUNT, REGION, "aws_vpc")]
+    assert session.read(stored(vpc, OTHER_ACCOUNT)) is not None, "it can be entered again"
+
+
+def test_python_looks_for_garbage_less_often_meanwhile(open_session: Open) -> None:
+    usual, seen = gc.get_threshold(), set()
+
+    class Looking(RecordingSink):
+        def collected(self, scope: Scope, resources: Any) -> None:
+            seen.add(gc.get_threshold() > usual)
+
+    open_session().collect(["aws_vpc"], Looking())
+    assert seen == {True}
+    assert gc.get_threshold() == usual
+
+
+@pytest.fixture
+def side_by_side() -> Iterator[Callable[..., None]]:
+    """How the details of a scope are asked for, with three to help."""
+    with ThreadPoolExecutor(3) as helpers:
+        yield _Collect([], None, None, helpers, helpers, None)._side_by_side  # type: ignore[arg-type]
+
+
+def test_calls_are_made_side_by_side(side_by_side: Callable[..., None]) -> None:
+    together = threading.Barrier(4)
+    side_by_side([lambda: together.wait(30)] * 4)
+    assert not together.broken
+
+
+def test_calls_are_made_though_nobody_is_free_to_help() -> None:
+    free, busy = threading.Event(), threading.Event()
+    made: list[int] = []
+    with ThreadPoolExecutor(1) as helpers:
+        helpers.submit(lambda: busy.set() or free.wait(30))
+        assert busy.wait(30)
+        collect = _Collect([], None, None, helpers, helpers, None)  # type: ignore[arg-type]
+        collect._side_by_side([lambda at=at: made.append(at) for at in range(5)])
+        free.set()
+    assert made == [0, 1, 2, 3, 4]
+
+
+def test_no_more_calls_are_made_after_one_failed(side_by_side: Callable[..., None]) -> None:
+    made: list[int] = []
+
+    def fail() -> None:
+        raise LookupError("the first one")
+
+    together = threading.Barrier(4)
+    calls = [lambda: together.wait(30)] * 4 + [fail] * 4 + [lambda: made.append(1)] * 100
+    with pytest.raises(LookupError, match="the first one"):
+        side_by_side(calls)
+    assert made == [], "each of the four threads met a failure"

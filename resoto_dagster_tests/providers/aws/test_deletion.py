@@ -149,7 +149,7 @@ def test_a_step_that_comes_too_early_is_tried_again(synthetic, monkeypatch):
 
 def test_a_step_is_not_tried_for_ever_and_not_for_any_error(synthetic, monkeypatch):
     monkeypatch.setattr(deletion, "_PATIENCE", timedelta(seconds=-1))
-    for code in ("Conflict", "Throttled"):
+    for code in ("Conflict", "InUse"):
         synthetic.refuse("sagemaker", "DeleteNotebookInstance", code)
         with pytest.raises(ProviderError, match=code):
             _delete(EARLY)

@@ -574,3 +574,20 @@ def test_an_access_key_is_read_and_deleted(user, iam, collect_kind, session):
     assert session.read(known) is None
     assert [key.id for key in collect_kind("aws_iam_access_key")] == [user["AccessKeyId"]]
     session.delete(known)  # what is gone already is no error
+
+
+def test_what_is_asked_once_for_all_roles_is_not_asked_for_every_page(synthetic, collect_kind):
+    named = [{"RoleName": name, "RoleId": f"AROA{name}", "Path": "/"} for name in ("a", "b", "c")]
+    pages = {
+        None: {"RoleDetailList": named[:2], "IsTruncated": True, "Marker": "second"},
+        "second": {"RoleDetailList": named[2:]},
+    }
+    listed = {"Arn": "arn:aws:iam::1:role/unused", "CreateDate": datetime(2026, 1, 1, tzinfo=UTC)}
+    roles = [role | listed | {"Description": f"role {role['RoleName']}"} for role in named]
+    synthetic.answer("iam", "GetAccountAuthorizationDetails", lambda params: pages[params.get("Marker")])
+    synthetic.answer("iam", "ListRoles", {"Roles": roles})
+
+    found = collect_kind("aws_iam_role")
+
+    assert [role.properties["description"] for role in found] == ["role a", "role b", "role c"]
+    assert len(synthetic.asked("iam", "ListRoles")) == 1
