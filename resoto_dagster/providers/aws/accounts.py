@@ -148,14 +148,16 @@ class Account:
         return _Entered(account, answer["Arn"].split(":")[1], session, clients)
 
     def _enabled(self, wanted: Mapping[str, Any]) -> tuple[str, ...]:
-        """Those of the regions that are enabled; all of them when AWS may not be asked."""
+        """Those of the regions that are enabled; all of them when AWS may not be asked or does not say."""
         try:
             answer = self.client("ec2", GLOBAL).call("describe_regions", {"AllRegions": True})
         except ApiError as error:
             if error.code in DENIED:
                 return tuple(wanted)
             raise
-        known = {region["RegionName"]: region.get("OptInStatus") for region in answer["Regions"]}
+        known = {region["RegionName"]: region.get("OptInStatus") for region in answer.get("Regions", ())}
+        if not known:  # AWS always names some; what stands in for it, as a proxy or a simulator, may not
+            return tuple(wanted)
         for name in wanted:
             if name not in known:
                 meant = get_close_matches(name, known, 1)

@@ -215,6 +215,15 @@ def test_a_region_that_does_not_exist_is_told(open_session: Open) -> None:
     }
 
 
+def test_listed_regions_are_read_where_a_stand_in_for_aws_names_none(open_session: Open, front: Front) -> None:
+    def name_none(request: Request, answer: bytes) -> bytes:
+        return re.sub(rb"(?s)<item>.*</item>", b"", answer) if request.action == "DescribeRegions" else answer
+
+    front.rewrites.append(name_none)
+    sink = collected(open_session(regions=[REGION]))
+    assert set(sink.found) == {Scope("aws", ACCOUNT, REGION, KIND)}
+
+
 def test_listed_regions_are_read_though_nobody_may_ask_which_are_enabled(
     open_session: Open, front: Front
 ) -> None:
