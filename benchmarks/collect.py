@@ -66,7 +66,7 @@ def collect(instance: DagsterInstance, name: str) -> Row:
     with inventory_engine().connect() as connection:
         query = "SELECT sum(resources), count(*) FILTER (WHERE state <> 'fresh') FROM inventory.scopes"
         resources, failed = connection.execute(text(query)).one()
-    assert resources, "no account could be collected"
+    assert resources is not None, "no account could be entered"
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     calls = outcomes.total(), outcomes[Outcome.THROTTLED]
     return (name, wall, cpu, in_all, time.process_time(), megabytes, *calls, resources, failed)

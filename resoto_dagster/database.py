@@ -74,8 +74,9 @@ def inventory_engine() -> Engine:
 
 @cache
 def _engine(_pid: int, url: URL) -> Engine:
-    # Connections are few, as there are many processes: webserver, daemon, code servers, runs and steps.
-    return create_engine(url, pool_size=2, max_overflow=8, pool_pre_ping=True, pool_recycle=3600)
+    # Connections are few, as there are many processes: webserver, daemon, code servers, runs and steps. Those
+    # that were needed stay open: to open one costs Postgres more than to merge a small scope.
+    return create_engine(url, pool_size=10, max_overflow=0, pool_pre_ping=True, pool_recycle=3600)
 
 
 @contextmanager
