@@ -18,13 +18,14 @@ from botocore.session import Session
 from botocore.waiter import Waiter, WaiterModel
 
 from resoto_dagster.providers.aws.access import RATES, Access
+from resoto_dagster.providers.aws.askers import Asker
 from resoto_dagster.providers.aws.connections import CONNECTIONS
 from resoto_dagster.providers.aws.errors import api_error, one_line
 from resoto_dagster.providers.aws.models import LOADER
 from resoto_dagster.providers.aws.paging import ByPaginator, ByToken
 from resoto_dagster.providers.aws.parsers import AnswerParsers
 from resoto_dagster.providers.aws.permissions import service_of
-from resoto_dagster.providers.aws.shared_clients import Asker, Loan, SharedClients, Sharing
+from resoto_dagster.providers.aws.shared_clients import Loan, SharedClients, Sharing
 from resoto_dagster.providers.base import ProviderError
 
 CONFIG = Config(

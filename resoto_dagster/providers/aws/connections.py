@@ -13,10 +13,9 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import (
     ConnectionClosedError,
     ConnectTimeoutError,
@@ -54,6 +53,16 @@ class Host(NamedTuple):
     port: int
 
 
+class Request(Protocol):
+    """What is asked: one of botocore's prepared requests, or what looks like it."""
+
+    method: str
+    url: str
+    headers: Any
+    body: Any
+    stream_output: bool
+
+
 class Connections:
     """Open connections, each used by one thread at a time; safe to use from many threads.
 
@@ -69,8 +78,8 @@ class Connections:
         self._under_way = threading.BoundedSemaphore(CONNECTIONS)
         self._tls: ssl.SSLContext | None = None
 
-    def send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
-        """Answer botocore's event `before-send`: the response, or None to leave the request to botocore.
+    def send(self, request: Request, **_: Any) -> "Answer | None":
+        """Answer botocore's event `before-send`: the answer, or None to leave the request to botocore.
 
         Raises botocore's errors of connections.
         """
@@ -78,15 +87,13 @@ class Connections:
         if not self._is_plain(request, parts.scheme, parts.netloc):
             return None
         host = Host(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
-        asked = _as_bytes(request, host)
+        asked = _as_bytes(request)
         if asked is None:
             return None
         with self._under_way:
-            answer = self._answer(asked, host, request)
-        headers: Any = answer.headers
-        return AWSResponse(request.url, answer.status, headers, _Content(answer.body))
+            return self._answer(asked, host, request)
 
-    def _answer(self, asked: bytes, host: Host, request: AWSPreparedRequest) -> "_Answer":
+    def _answer(self, asked: bytes, host: Host, request: Request) -> "Answer":
         connection = self._take(host) or self._open(host, request.url)
         try:
             answer = connection.ask(asked, has_body=request.method != "HEAD")
@@ -95,7 +102,7 @@ class Connections:
             raise ReadTimeoutError(endpoint_url=request.url, error=error) from None
         except (OSError, ValueError, IndexError) as error:
             connection.close()
-            raise ConnectionClosedError(error=error, request=request, endpoint_url=request.url) from None
+            raise ConnectionClosedError(error=error, endpoint_url=request.url) from None
         except BaseException:
             connection.close()
             raise
@@ -111,7 +118,7 @@ class Connections:
         for connection in idle:
             connection.close()
 
-    def _is_plain(self, request: AWSPreparedRequest, scheme: str, netloc: str) -> bool:
+    def _is_plain(self, request: Request, scheme: str, netloc: str) -> bool:
         if request.stream_output or not isinstance(request.body, bytes | str | None):
             return False
         if "Expect" in request.headers or "Transfer-Encoding" in request.headers:
@@ -182,17 +189,25 @@ class Connections:
             return self._tls
 
 
-def _as_bytes(request: AWSPreparedRequest, host: Host) -> bytes | None:
+def host_header(url: str) -> str:
+    """The header `Host` of a request to a URL; without a port where it goes without saying."""
+    scheme, _, rest = url.partition("://")
+    place = rest.partition("/")[0].partition("?")[0].lower()
+    return place.removesuffix(f":{_PORTS[scheme]}")
+
+
+def _as_bytes(request: Request) -> bytes | None:
     """The request as it goes over the wire; None where something in its first line or headers is odd."""
     body: Any = request.body or b""
     if isinstance(body, str):
         body = body.encode()
     rest = request.url.partition("://")[2].partition("#")[0]
     path = rest[len(rest.partition("/")[0].partition("?")[0]) :]
-    name = host.name if host.port == _PORTS[host.scheme] else f"{host.name}:{host.port}"
-    lines = [f"{request.method} {path if path.startswith('/') else f'/{path}'} HTTP/1.1", f"Host: {name}"]
-    headers: Any = request.headers
-    for key, value in headers.items():
+    lines = [
+        f"{request.method} {path if path.startswith('/') else f'/{path}'} HTTP/1.1",
+        f"Host: {host_header(request.url)}",
+    ]
+    for key, value in request.headers.items():
         lines.append(f"{key}: {value.decode('latin-1') if isinstance(value, bytes) else value}")
     if request.method in _WITH_LENGTH and "Content-Length" not in request.headers:
         lines.append(f"Content-Length: {len(body)}")
@@ -203,20 +218,31 @@ def _as_bytes(request: AWSPreparedRequest, host: Host) -> bytes | None:
     return wire
 
 
-class _Answer(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: bytes
+class AnswerHeaders(dict[str, str]):
+    """The headers of an answer, by their names in lower case; they are found in any."""
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a header, or the default where there is none."""
+        return super().get(name.lower(), default)
 
 
-class _Content:
-    """The content of a response, as botocore wants to read it."""
+class Answer(NamedTuple):
+    """What was answered, named as in botocore's responses."""
 
-    def __init__(self, body: bytes) -> None:
-        self._body = body
+    status_code: int
+    headers: AnswerHeaders
+    content: bytes
 
-    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
-        yield self._body
+    @property
+    def raw(self) -> bytes:
+        """The content: handlers of botocore look whether there is any."""
+        return self.content
 
 
 class _Connection:
@@ -229,7 +255,7 @@ class _Connection:
         self._rest = b""
         self._answered = time.monotonic()
 
-    def ask(self, asked: bytes, has_body: bool) -> _Answer:
+    def ask(self, asked: bytes, has_body: bool) -> Answer:
         """Send a request and read the answer to it.
 
         Raises OSError when the connection breaks, TimeoutError when nothing comes for too long, and
@@ -237,21 +263,21 @@ class _Connection:
         """
         self._socket.sendall(asked)
         while True:
-            status, headers, lowered, keeps_open = _head(self._until(_HEAD_END))
+            status, headers, keeps_open = _head(self._until(_HEAD_END))
             if status >= 200:
                 break
         self.reusable = keeps_open
         if not has_body or status in _WITHOUT_BODY:
             body = b""
-        elif lowered.get("transfer-encoding", "").lower() == "chunked":
+        elif headers.get("transfer-encoding", "").lower() == "chunked":
             body = b"".join(self._chunks())
-        elif "content-length" in lowered:
-            body = self._exactly(int(lowered["content-length"]))
+        elif "content-length" in headers:
+            body = self._exactly(int(headers["content-length"]))
         else:
             body = self._to_the_end()
         self.reusable = self.reusable and not self._rest
         self._answered = time.monotonic()
-        return _Answer(status, headers, body)
+        return Answer(status, headers, body)
 
     def is_open(self) -> bool:
         """Whether the other side has not closed it meanwhile."""
@@ -307,21 +333,18 @@ class _Connection:
         return b"".join(parts)
 
 
-def _head(head: bytes) -> tuple[int, dict[str, str], dict[str, str], bool]:
-    """Status, headers, the same with names in lower case, and whether the connection stays open."""
+def _head(head: bytes) -> tuple[int, AnswerHeaders, bool]:
+    """Status, headers, and whether the connection stays open."""
     first, *lines = head.decode("latin-1").split("\r\n")
     version, status = first.split(" ", 2)[:2]
     if not version.startswith("HTTP/1."):
         raise ValueError("an answer that is not HTTP")
-    headers: dict[str, str] = {}
-    lowered: dict[str, str] = {}
+    headers = AnswerHeaders()
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or line[0] in " \t":
             raise ValueError("a header that is none")
-        low, value = name.lower(), value.strip()
-        if low in lowered:
-            value = f"{lowered[low]}, {value}"
-        headers[name] = lowered[low] = value
-    asked_to_close = "close" in lowered.get("connection", "").lower()
-    return int(status), headers, lowered, version != "HTTP/1.0" and not asked_to_close
+        name, value = name.lower(), value.strip()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    asked_to_close = "close" in headers.get("connection", "").lower()
+    return int(status), headers, version != "HTTP/1.0" and not asked_to_close

@@ -8,42 +8,20 @@ region that is asked, and one that nobody asks for can't be signed at all.
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.client import BaseClient
-from botocore.credentials import CredentialResolver, Credentials
-from botocore.hooks import BaseEventHooks, first_non_none_response
+from botocore.credentials import CredentialResolver
 from botocore.regions import EndpointResolverBuiltins
 from botocore.session import Session
 
+from resoto_dagster.providers.aws.askers import who_asks
 from resoto_dagster.providers.aws.connections import Connections
 from resoto_dagster.providers.aws.large_answers import LARGE_ANSWERS
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks, and where: the keys of an account, and what its session has to say about what is answered."""
-
-    credentials: Credentials | None
-    events: BaseEventHooks
-    region: str
-
-
-_ASKER: ContextVar[Asker] = ContextVar("asker")
-
-
-@contextmanager
-def asked_by(asker: Asker) -> Iterator[None]:
-    """Let shared clients ask for an account in a region within the block."""
-    token = _ASKER.set(asker)
-    try:
-        yield
-    finally:
-        _ASKER.reset(token)
+from resoto_dagster.providers.aws.parsers import AnswerParsers
+from resoto_dagster.providers.aws.plain_calls import PlainCalls
 
 
 class SharedClients:
@@ -61,6 +39,9 @@ class SharedClients:
         }
         for event, handler in handlers.items():
             session.register(event, handler)
+        events = session.get_component("event_emitter")
+        # Last, since others have something to add to what is asked.
+        events.register_last("before-call", PlainCalls(self._connections, AnswerParsers(), events).answer)
         self._session = session
         self._make = make
         self._clients: dict[str, BaseClient] = {}
@@ -130,7 +111,7 @@ class Loan:
 
 
 def _sign(*, context: dict[str, Any], **_: Any) -> None:
-    asker = _ASKER.get(None)
+    asker = who_asks()
     if asker is not None and asker.credentials is not None:
         context["client_region"] = asker.region
         signing = {"request_credentials": asker.credentials, "region": asker.region}
@@ -138,7 +119,7 @@ def _sign(*, context: dict[str, Any], **_: Any) -> None:
 
 
 def _direct(*, builtins: dict[str, Any], **_: Any) -> None:
-    asker = _ASKER.get(None)
+    asker = who_asks()
     if asker is not None:
         builtins[EndpointResolverBuiltins.AWS_REGION.value] = asker.region
 
@@ -150,7 +131,7 @@ def _weigh(*, response_dict: Mapping[str, Any], **_: Any) -> None:
 
 def _is_asked_again(event_name: str, response: Any, **further: Any) -> Any:
     """Hand on to the account's own session what its handlers may want to answer: what failed."""
-    asker = _ASKER.get(None)
+    asker = who_asks()
     if asker is None or (response is not None and response[0].status_code < 300):
         return None
-    return first_non_none_response(asker.events.emit(event_name, response=response, **further))
+    return asker.hears(event_name, response=response, **further)

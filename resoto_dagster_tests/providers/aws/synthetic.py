@@ -157,7 +157,7 @@ class Synthetic:
         try:
             answer = (stated(params) or {}) if callable(stated) else stated
         except Refusal as refusal:
-            return _error(protocol, service, refusal, request_id)
+            return refused(protocol, service, refusal, request_id)
         _check(service_model(service).operation_model(operation.name), answer)
         return answered(protocol, service, operation, answer, request_id)
 
@@ -237,10 +237,10 @@ def _id_headers(request_id: str) -> dict[str, str]:
 def _misstated(request: Request, problem: str) -> Response:
     """An error that the client of any protocol understands."""
     is_form = (request.content_type or "").startswith("application/x-www-form-urlencoded")
-    return _error("query" if is_form else "json", "", Refusal("NotStated", 400, problem), "none")
+    return refused("query" if is_form else "json", "", Refusal("NotStated", 400, problem), "none")
 
 
-def _error(protocol: str, service: str, refusal: Refusal, request_id: str) -> Response:
+def refused(protocol: str, service: str, refusal: Refusal, request_id: str) -> Response:
     headers, message = _id_headers(request_id), str(refusal)
     if protocol in ("json", "rest-json"):
         body = orjson.dumps({"__type": refusal.code, "message": message})

@@ -215,7 +215,9 @@ def test_a_region_that_does_not_exist_is_told(open_session: Open) -> None:
     }
 
 
-def test_listed_regions_are_read_where_a_stand_in_for_aws_names_none(open_session: Open, front: Front) -> None:
+def test_listed_regions_are_read_where_a_stand_in_for_aws_names_none(
+    open_session: Open, front: Front
+) -> None:
     def name_none(request: Request, answer: bytes) -> bytes:
         return re.sub(rb"(?s)<item>.*</item>", b"", answer) if request.action == "DescribeRegions" else answer
 
