@@ -4,14 +4,16 @@ import os
 import sys
 
 from resoto_dagster.errors import ResotoError
+from resoto_dagster.garbage import seldom_looked_for
 
 
 def main() -> None:
     """Run the command line. What the user can mend is told in plain words, with exit code 2."""
     try:
-        from resoto_dagster.cli.app import app
+        with seldom_looked_for():
+            from resoto_dagster.cli.app import app
 
-        app()
+            app()
     except ResotoError as error:
         sys.exit(_told(error))
     except KeyboardInterrupt:

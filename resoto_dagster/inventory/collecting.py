@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError
 
 from resoto_dagster.inventory.edges import EdgeCounts, resolve_edges
-from resoto_dagster.inventory.merge import MergeResult, merge_scope
+from resoto_dagster.inventory.merge import MergeResult, keep_empty, merge_scope
 from resoto_dagster.inventory.words import write_words
 from resoto_dagster.model.kind import Kind
 from resoto_dagster.model.resource import Resource, Scope
@@ -195,9 +195,24 @@ class InventorySink:
             cause = str(getattr(error, "orig", error)).partition("\n")[0]
             self.failed(scope, f"can't be stored: {cause}")
             return
+        self._count(scope, result)
+
+    def _count(self, scope: Scope, result: MergeResult) -> None:
         with self._lock:
             self._totals(scope.kind).add(result)
             self.scopes["fresh"] += 1
+
+    def found_empty(self, scopes: Sequence[Scope]) -> None:
+        """Merge scopes that hold nothing: together those that held nothing before, either."""
+        if not scopes:
+            return
+        with self._engine.begin() as connection:
+            kept = set(keep_empty(connection, sorted(scopes), self._run_id, datetime.now(UTC)))
+        for scope in scopes:
+            if scope in kept:
+                self._count(scope, MergeResult(0, 0, 0, 0))
+            else:
+                self.collected(scope, ())
 
     def failed(self, scope: Scope, error: str) -> None:
         """Keep the scope's last good state, and mark it failed."""
@@ -261,6 +276,12 @@ class PartialSink(InventorySink):
         """Merge a scope that was read to its end; one that the database can't take has failed."""
         super().collected(scope, resources)
         self._end(scope)
+
+    def found_empty(self, scopes: Sequence[Scope]) -> None:
+        """Merge scopes that hold nothing; the others stay open."""
+        super().found_empty(scopes)
+        for scope in scopes:
+            self._end(scope)
 
     def failed(self, scope: Scope, error: str) -> None:
         """Keep the scope's last good state, and mark it failed."""

@@ -152,6 +152,32 @@ def merge_scope(
     return result
 
 
+def keep_empty(connection: Connection, scopes: Sequence[Scope], run_id: str, now: datetime) -> list[Scope]:
+    """Mark those of the scopes fresh that held nothing before, either, and return them."""
+    with cursor_of(connection) as cursor:
+        cursor.execute(
+            """
+            UPDATE inventory.scopes s SET state = 'fresh', error = NULL, run_id = %s, attempted_at = %s,
+                succeeded_at = %s, added = 0, changed = 0, removed = 0, version = %s
+            FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS e (provider, account, region, kind)
+            WHERE (s.provider, s.account, s.region, s.kind) = (e.provider, e.account, e.region, e.kind)
+                AND s.resources = 0
+            RETURNING s.provider, s.account, s.region, s.kind
+            """,
+            (
+                run_id,
+                now,
+                now,
+                _version({}),
+                [scope.provider for scope in scopes],
+                [scope.account for scope in scopes],
+                [scope.region for scope in scopes],
+                [scope.kind for scope in scopes],
+            ),
+        )
+        return [Scope(*row) for row in cursor]
+
+
 def _lock(cursor: Cursor[Any], scope: Scope, run_id: str, now: datetime) -> int:
     """The scope's id; its row is locked until the transaction ends."""
     cursor.execute(
@@ -168,10 +194,15 @@ def _lock(cursor: Cursor[Any], scope: Scope, run_id: str, now: datetime) -> int:
     return int(row[0])
 
 
-def _mark_fresh(merge: _Merge, hashes: Mapping[str, bytes], result: MergeResult) -> None:
+def _version(hashes: Mapping[str, bytes]) -> bytes:
+    """What differs when a resource of a scope, by its id, has another hash, comes or goes."""
     version = hashlib.blake2b(digest_size=16)
     for id_ in sorted(hashes):
         version.update(id_.encode() + hashes[id_])
+    return version.digest()
+
+
+def _mark_fresh(merge: _Merge, hashes: Mapping[str, bytes], result: MergeResult) -> None:
     merge.cursor.execute(
         """
         UPDATE inventory.scopes SET state = 'fresh', error = NULL, attempted_at = %s, succeeded_at = %s,
@@ -185,7 +216,7 @@ def _mark_fresh(merge: _Merge, hashes: Mapping[str, bytes], result: MergeResult)
             result.added,
             result.changed,
             result.removed,
-            version.digest(),
+            _version(hashes),
             not result.added and not result.changed,
             merge.scope_id,
         ),

@@ -18,9 +18,10 @@ from resoto_dagster.model.resource import Resource, Scope, StoredResource
 class CollectSink(Protocol):
     """Where a collect reports to; every method may be called from any thread.
 
-    A scope is announced by `scopes_expected` before it is read, and ends in exactly one of `collected`
-    (read to its last page, tags and details included) and `failed`. An account whose scopes can't even be
-    listed ends in `account_failed`, one that has none in `account_empty`.
+    A scope is announced by `scopes_expected` before it is read, and ends in exactly one of `collected` or,
+    where it holds nothing, `found_empty` (read to its last page, tags and details included), and `failed`.
+    An account whose scopes can't even be listed ends in `account_failed`, one that has none in
+    `account_empty`.
     """
 
     def accounts_expected(self, accounts: Sequence[str]) -> None:
@@ -31,6 +32,9 @@ class CollectSink(Protocol):
 
     def collected(self, scope: Scope, resources: Sequence[Resource]) -> None:
         """Hand over a scope that was read to its end; it replaces what was known of the scope."""
+
+    def found_empty(self, scopes: Sequence[Scope]) -> None:
+        """Hand over scopes that were read to their ends and hold nothing: most of a large estate."""
 
     def failed(self, scope: Scope, error: str) -> None:
         """Say that a scope could not be read whole, and why, in one line without secrets."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from resoto_dagster.inventory.collecting import InventorySink, PartialSink
 from resoto_dagster.model.resource import Edge, EdgeType
@@ -130,3 +130,41 @@ def test_a_scope_of_a_part_that_was_never_known_is_there_when_it_was_read(engine
     sink.collected(scope(), [resource("v1")])
     assert known_scopes(engine) == [("a1", "sim_volume", "fresh", None, "run-1")]
     assert table(engine, "SELECT count(*) FROM inventory.accounts") == [(0,)]
+
+
+def test_scopes_that_hold_nothing_are_merged_together_and_emptied_where_they_held_something(
+    engine: Engine,
+) -> None:
+    scopes = [scope(account=account) for account in ("held", "never", "still")]
+    collect(engine, {scopes[0]: [resource("v1"), resource("v2")], scopes[2]: []})
+    versions = dict(table(engine, "SELECT account, version FROM inventory.scopes"))
+    sink = InventorySink(engine, "sim", "run-2")
+    sink.scopes_expected(scopes)
+    statements: list[str] = []
+    event.listen(engine, "commit", lambda _: statements.append("commit"))
+    sink.found_empty(scopes)
+    assert len(statements) == 2, "one for those that were empty, one for the other"
+    assert table(engine, "SELECT id FROM inventory.resources") == []
+    found = table(
+        engine,
+        "SELECT account, state, run_id, resources, removed, version FROM inventory.scopes ORDER BY account",
+    )
+    assert found == [
+        ("held", "fresh", "run-2", 0, 2, versions["still"]),
+        ("never", "fresh", "run-2", 0, 0, versions["still"]),
+        ("still", "fresh", "run-2", 0, 0, versions["still"]),
+    ]
+    (totals,) = sink.totals.values()
+    assert (totals.resources, totals.removed, sink.scopes["fresh"]) == (0, 2, 3)
+    assert table(engine, "SELECT id, change FROM inventory.history WHERE run_id = 'run-2' ORDER BY id") == [
+        ("v1", "deleted"),
+        ("v2", "deleted"),
+    ]
+
+
+def test_what_is_empty_of_a_part_is_no_longer_open(engine: Engine) -> None:
+    collect(engine, {scope(): [resource("v1")], scope("sim_instance"): []})
+    sink = PartialSink(engine, "sim", "run-2", [scope(), scope("sim_instance"), scope("sim_network")])
+    sink.found_empty([scope(), scope("sim_instance")])
+    assert sink.close() == [scope("sim_network")]
+    assert table(engine, "SELECT id FROM inventory.resources") == []

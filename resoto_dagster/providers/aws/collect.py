@@ -7,12 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from queue import SimpleQueue
 from typing import Any
 
+from resoto_dagster.garbage import seldom_looked_for
 from resoto_dagster.model.resource import GLOBAL, Scope
 from resoto_dagster.providers.aws.accounts import Account
 from resoto_dagster.providers.aws.connections import CONNECTIONS
 from resoto_dagster.providers.aws.declaration import PROVIDER, AwsKind
 from resoto_dagster.providers.aws.errors import one_line
-from resoto_dagster.providers.aws.garbage import seldom_looked_for
 from resoto_dagster.providers.aws.large_answers import LARGE_ANSWERS
 from resoto_dagster.providers.aws.reading import Reader
 from resoto_dagster.providers.aws.settings import DEFAULT_ACCOUNT
@@ -75,6 +75,7 @@ class _Collect:
         ended: SimpleQueue[tuple[Account, Future[Any]]] = SimpleQueue()
         entering: set[Account] = set()
         left: Counter[Account] = Counter()
+        empty: list[Scope] = []
 
         def submit(account: Account, work: Callable[..., Any], *args: Any) -> None:
             future = self._scopes.submit(work, *args)
@@ -94,9 +95,12 @@ class _Collect:
                 left[account] = len(result)
             else:
                 left[account] -= 1
+                empty += [result] if result else []
             if not left[account]:
                 del left[account]
                 account.release()
+                self._sink.found_empty(empty)
+                empty = []
 
     def _announce(self, accounts: Sequence[Account]) -> dict[str, Account]:
         """The accounts to enter, by id; one that is listed by id and is the default too counts once."""
@@ -139,15 +143,19 @@ class _Collect:
             self._sink.account_empty(name, f"no kind that is collected is in the regions to read ({read})")
         return scopes
 
-    def _read(self, account: Account, scope: Scope) -> None:
+    def _read(self, account: Account, scope: Scope) -> Scope | None:
+        """Report a scope; one that is empty is returned instead, to be reported with others."""
         with LARGE_ANSWERS.handled():
             try:
                 reader = self._reader(self._kinds[scope.kind])
                 resources = reader.read_all(account, scope.region, self._side_by_side)
             except Exception as error:  # whatever is wrong with one scope concerns no other
                 self._sink.failed(scope, _reason(error, str(scope)))
-            else:
-                self._sink.collected(scope, resources)
+                return None
+            if not resources:
+                return scope
+            self._sink.collected(scope, resources)
+            return None
 
     def _side_by_side(self, calls: Iterable[Callable[[], None]]) -> None:
         """Make calls, with the help of whoever is free; raises the first error, and makes no more then."""

@@ -45,6 +45,10 @@ class RecordingSink:
             assert scope not in self.found | self.failures
             self.found[scope] = list(resources)
 
+    def found_empty(self, scopes: Sequence[Scope]) -> None:
+        for scope in scopes:
+            self.collected(scope, [])
+
     def failed(self, scope: Scope, error: str) -> None:
         with self._lock:
             assert scope in self.announced
