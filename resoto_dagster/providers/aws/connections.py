@@ -26,7 +26,7 @@ from botocore.exceptions import (
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
-CONNECTIONS = 64
+CONNECTIONS = 96
 """Requests that are under way at a time."""
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
