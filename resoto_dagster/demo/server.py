@@ -194,6 +194,21 @@ def _one_at_a_time(application: Any) -> Any:
     return answer
 
 
+def _with_an_empty_price_list(application: Any) -> Any:
+    """An application with the price list that moto has not: nothing is on it, so that no price is known."""
+
+    def answer(environ: Any, start_response: Any) -> Any:
+        if environ.get("HTTP_X_AMZ_TARGET") != "AWSPriceListService.GetProducts":
+            return application(environ, start_response)
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        content = b'{"FormatVersion": "aws_v1", "PriceList": []}'
+        headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(content)))]
+        start_response("200 OK", headers)
+        return [content]
+
+    return answer
+
+
 def _serve(listener: int, port: int) -> None:
     """The server process: answer on an inherited listening socket until standard input is closed."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -208,7 +223,7 @@ def _serve(listener: int, port: int) -> None:
     make_server(
         HOST,
         port,
-        _one_at_a_time(DomainDispatcherApplication(create_backend_app)),
+        _with_an_empty_price_list(_one_at_a_time(DomainDispatcherApplication(create_backend_app))),
         threaded=True,
         request_handler=MotoRequestHandler,
         fd=listener,

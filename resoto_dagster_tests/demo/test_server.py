@@ -176,6 +176,12 @@ def test_an_assumed_role_leads_to_its_account(endpoint):
         assert answer["AccountAliases"] == [f"alias-{account}"]
 
 
+def test_nothing_is_on_its_price_list(endpoint):
+    pricing = SimulatedAccounts(endpoint).client("111111111111", "pricing")
+    asked = {"Type": "TERM_MATCH", "Field": "instanceType", "Value": "t3.micro"}
+    assert pricing.get_products(ServiceCode="AmazonEC2", Filters=[asked])["PriceList"] == []
+
+
 def test_several_servers_run_side_by_side(endpoint, tmp_path):
     with simulated_aws(tmp_path / "other.log") as other:
         assert other != endpoint
