@@ -84,11 +84,70 @@ class PlannerSettings(_Section):
     enabled: bool = Field(default=False, description="Whether the planner marks resources.")
 
 
+class UntaggedSettings(PlannerSettings):
+    """Which tags are missed, where, and from which age on."""
+
+    kinds: list[str] = Field(default=[], description="Kinds and base kinds whose resources must be tagged.")
+    accounts: dict[str, list[str]] = Field(
+        default={}, description="By provider, the ids of the accounts that are looked at."
+    )
+    tags: list[str] = Field(
+        default=["owner", "expiration"], min_length=1, description="The tags that none of them may lack."
+    )
+    age: Duration = Field(default=timedelta(hours=2), description="Younger ones may still get their tags.")
+
+
+class VolumesSettings(PlannerSettings):
+    """From when on a volume counts as unused."""
+
+    min_age: Duration = Field(
+        default=timedelta(days=14), description="Age, last access and last update must all be above it."
+    )
+
+
+class LoadBalancersSettings(PlannerSettings):
+    """From which age on a load balancer without anything behind it counts as unused."""
+
+    min_age: Duration = Field(default=timedelta(days=7), description="Younger ones are left alone.")
+
+
+class AwsAccountsSettings(PlannerSettings):
+    """The accounts that a planner looks at; none unless they are listed."""
+
+    accounts: list[str] = Field(default=[], description="The ids of AWS accounts.")
+
+
+class ProtectorSettings(PlannerSettings):
+    """What is never to be deleted."""
+
+    resources: dict[str, dict[str, dict[str, dict[str, list[str]]]]] = Field(
+        default={}, description="Ids by provider, account, region and kind."
+    )
+
+
 class PlannersSettings(_Section):
     """The planners, by name."""
 
+    protector: ProtectorSettings = Field(
+        default=ProtectorSettings(), description="Protects what is listed by its id."
+    )
     expired: PlannerSettings = Field(
         default=PlannerSettings(), description="Marks what is past its expiration tag."
+    )
+    untagged: UntaggedSettings = Field(
+        default=UntaggedSettings(), description="Marks what lacks a tag that it must have."
+    )
+    volumes: VolumesSettings = Field(
+        default=VolumesSettings(), description="Marks volumes that nothing uses."
+    )
+    aws_load_balancers: LoadBalancersSettings = Field(
+        default=LoadBalancersSettings(), description="Marks load balancers with nothing behind them."
+    )
+    aws_alarms: AwsAccountsSettings = Field(
+        default=AwsAccountsSettings(), description="Marks alarms on instances that are gone."
+    )
+    aws_vpcs: AwsAccountsSettings = Field(
+        default=AwsAccountsSettings(), description="Marks what hangs on networks that go."
     )
 
 

@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -27,6 +27,7 @@ _EXPECTED = {
     "bool_type": "expected true or false",
     "int_type": "expected a whole number",
     "float_type": "expected a number",
+    "too_short": "expected at least one",
     "invalid_key": "expected a text as key",
 }
 """What pydantic's types of errors are called here; its own words are for programmers."""
@@ -189,10 +190,32 @@ def _check_names(settings: Settings) -> None:
     for name in settings.actions:
         if name not in GATES:
             raise _Problem(("actions", name), f"unknown action {name!r}; {_meant(name, GATES)}")
-    for name in settings.cleanup.accounts:
+    _check_providers(settings.cleanup.accounts, ("cleanup", "accounts"))
+    planners, place = settings.cleanup.planners, ("cleanup", "planners")
+    _check_providers(planners.untagged.accounts, (*place, "untagged", "accounts"))
+    _check_kinds(planners.untagged.kinds, settings, (*place, "untagged", "kinds"))
+    listed = (*place, "protector", "resources")
+    _check_providers(planners.protector.resources, listed)
+    for provider, accounts in planners.protector.resources.items():
+        for account, regions in accounts.items():
+            for region, kinds in regions.items():
+                _check_kinds(kinds, settings, (*listed, provider, account, region))
+
+
+def _check_providers(names: Iterable[str], place: _Place) -> None:
+    for name in names:
         if name not in provider_names():
             problem = f"unknown provider {name!r}; {_meant(name, provider_names())}"
-            raise _Problem(("cleanup", "accounts", name), problem)
+            raise _Problem((*place, name), problem)
+
+
+def _check_kinds(names: Iterable[str], settings: Settings, place: _Place) -> None:
+    """Refuse what is neither a base kind nor a kind of a configured provider."""
+    known = {*BASE_KINDS}.union(*(load_provider(name).kinds for name in settings.providers))
+    for index, name in enumerate(names):
+        if name not in known:
+            problem = f"unknown kind {name!r}; {_meant(name, sorted(known))}"
+            raise _Problem((*place, index if isinstance(names, list) else name), problem)
 
 
 def parse_settings(text: str, file: str) -> Settings:

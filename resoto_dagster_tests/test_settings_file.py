@@ -32,6 +32,28 @@ REFUSED = {
     "cleanup:\n  planners:\n    expired:\n      enable: true": (
         "4: cleanup.planners.expired.enable: unknown key 'enable'; did you mean 'enabled'?"
     ),
+    "cleanup: {planners: {untagged: {accounts: {awss: []}}}}": (
+        "1: cleanup.planners.untagged.accounts.awss: unknown provider 'awss'; did you mean 'aws'?"
+    ),
+    "cleanup:\n  planners:\n    untagged:\n      kinds: [volume,\n        volum]": (
+        "5: cleanup.planners.untagged.kinds.1: unknown kind 'volum'; did you mean 'volume'?"
+    ),
+    "cleanup: {planners: {untagged: {tags: []}}}": (
+        "1: cleanup.planners.untagged.tags: expected at least one, not []"
+    ),
+    "cleanup: {planners: {volumes: {min_age: 0d}}}": (
+        "1: cleanup.planners.volumes.min_age: duration '0d' is empty or zero; "
+        "expected e.g. 30d, 2h30m or '7 days 4 hours' (m is minutes, M is months)"
+    ),
+    "cleanup: {planners: {volumes: {min_age: -14d}}}": (
+        "1: cleanup.planners.volumes.min_age: duration '-14d' is negative; "
+        "expected e.g. 30d, 2h30m or '7 days 4 hours' (m is minutes, M is months)"
+    ),
+    "providers: {aws: {}}\ncleanup:\n  planners:\n    protector:\n      resources:\n        aws:\n"
+    "          '1':\n            eu-west-1:\n              aws_ec2_volum: [vol-1]": (
+        "9: cleanup.planners.protector.resources.aws.1.eu-west-1.aws_ec2_volum: "
+        "unknown kind 'aws_ec2_volum'; did you mean 'aws_ec2_volume'?"
+    ),
     "actions:\n  pre_cleanup:\n    timeot: 5m": (
         "3: actions.pre_cleanup.timeot: unknown key 'timeot'; did you mean 'timeout'?"
     ),
@@ -242,7 +264,7 @@ def test_by_default_nothing_is_collected_and_nothing_deleted() -> None:
         True,
         {},
     )
-    assert not settings.cleanup.planners.expired.enabled
+    assert not any(planner.enabled for _, planner in settings.cleanup.planners)
     assert settings.action("pre_cleanup").on_error == "stop"
     assert settings.action("post_collect").on_error == "continue"
     assert settings.action("post_collect").timeout == timedelta(minutes=5)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, text
 
+from resoto_dagster.cleanup.freshness import collected_by, why_stale
 from resoto_dagster.cleanup.plan import Plan, PlanItem, TakenAlong, write_plan
 from resoto_dagster.config import BudgetSettings, CleanupSettings
 from resoto_dagster.inventory.merge import reported_fingerprint
@@ -73,13 +74,7 @@ def make_plan(
 
     When the run collected, only what that very collect read counts as fresh.
     """
-    collected = connection.scalar(
-        text(
-            "SELECT EXISTS (SELECT FROM inventory.scopes WHERE run_id = :run_id) "
-            "OR EXISTS (SELECT FROM inventory.accounts WHERE run_id = :run_id)"
-        ),
-        {"run_id": root_run_id},
-    )
+    collector = collected_by(connection, root_run_id)
     items: dict[uuid.UUID, PlanItem] = {}
     for row in connection.execute(text(_MARKED), {"root_run_id": root_run_id}):
         scope = Scope(row.provider, row.account, row.scope_region, row.kind)
@@ -87,7 +82,7 @@ def make_plan(
         item = PlanItem(resource, row.account_name, row.region, row.reason, row.author, row.born)
         unsettled = kinds[row.kind].unsettled if row.kind in kinds else frozenset()
         item.fingerprint = reported_fingerprint(row.reported, unsettled)
-        item.kept = _why_kept(row, settings, root_run_id if collected else None)
+        item.kept = _why_kept(row, settings, collector)
         if item.kept is None:
             item.kept = rules.held_back(resource)
         items[row.node_id] = item
@@ -99,22 +94,18 @@ def make_plan(
     return write_plan(connection, ordered, held, tuple(notes), root_run_id, run_id)
 
 
-def _why_kept(row: Any, settings: CleanupSettings, collected_by: str | None) -> str | None:
+def _why_kept(row: Any, settings: CleanupSettings, collector: str | None) -> str | None:
     if not row.deletable:
         return f"{row.kind} can't be deleted"
     if row.shield is not None:
         return f"protected by {row.shielder}: {row.shield}"
-    if row.state != "fresh":
-        return f"not read well: {row.error or row.state}"
-    if collected_by is not None and row.run_id != collected_by:
-        return f"not collected by this run, last {row.succeeded_at:%Y-%m-%d %H:%M}Z"
-    oldest = datetime.now(UTC) - settings.max_data_age
-    if row.succeeded_at < oldest:
-        return f"data is too old: last collected {row.succeeded_at:%Y-%m-%d %H:%M}Z"
+    stale = why_stale(row, settings.max_data_age, collector)
+    if stale is not None:
+        return stale
     # A scope alone may have been read since, on an event; who needs its resources was not.
-    if collected_by is None and row.account_read_at is None:
+    if collector is None and row.account_read_at is None:
         return "its account was never collected as a whole"
-    if collected_by is None and row.account_read_at < oldest:
+    if collector is None and row.account_read_at < datetime.now(UTC) - settings.max_data_age:
         return f"data is too old: its account was last collected {row.account_read_at:%Y-%m-%d %H:%M}Z"
     if row.account not in settings.accounts.get(row.provider, []):
         return f"cleanup.accounts does not list {row.provider} account {row.account}"

@@ -10,7 +10,7 @@ from dagster import AssetsDefinition, MetadataValue, OpExecutionContext, TableRe
 from sqlalchemy import Engine
 
 from resoto_dagster.cleanup.plan import Plan, PlanItem, load_plan
-from resoto_dagster.cleanup.planners import run_planners
+from resoto_dagster.cleanup.planners import Marked, follow_marks, run_planners
 from resoto_dagster.cleanup.planners.expired import unreadable
 from resoto_dagster.cleanup.planning import make_plan
 from resoto_dagster.errors import ResotoError
@@ -48,14 +48,14 @@ def _plan(context: OpExecutionContext, project: Project, engine: Engine) -> None
     wait_for_turn(engine)
     with engine.begin() as connection:
         forget_authors_except(connection, "hook", [hook.name for hook in project.hooks])
-        marked = run_planners(connection, project.settings.cleanup.planners, root_run_id(context.run))
-        notes = unreadable(connection) if "expired" in marked else []
-    for planner, count in marked.items():
-        context.log.info("planner %s marks %s resources", planner, count)
+        marked = run_planners(connection, project.settings.cleanup, root_run_id(context.run))
+        notes = [*marked.notes, *(unreadable(connection) if "expired" in marked.counts else ())]
+    _tell(context, marked)
     pass_gate(context, project, "cleanup_plan")
     with ExitStack() as stack:
         sessions = {name: stack.enter_context(closing(project.session(name))) for name in project.providers}
         with engine.begin() as connection:
+            followed = follow_marks(connection, project.settings.cleanup, root_run_id(context.run))
             plan = make_plan(
                 connection,
                 project.settings.cleanup,
@@ -63,11 +63,19 @@ def _plan(context: OpExecutionContext, project: Project, engine: Engine) -> None
                 _Rules(sessions),
                 root_run_id(context.run),
                 context.run_id,
-                notes,
+                [*notes, *followed.notes],
             )
+    _tell(context, followed)
     context.log.info("plan %s: %s go, %s are kept", plan.plan_id, len(plan.going), len(plan.kept))
     if plan.held:
         context.log.warning("the plan is held: %s", plan.held)
+
+
+def _tell(context: OpExecutionContext, marked: Marked) -> None:
+    for planner, count in marked.counts.items():
+        context.log.info("planner %s marks %s resources", planner, count)
+    for note in marked.notes:
+        context.log.warning("%s", note)
 
 
 def plan_of_run(engine: Engine, context: OpExecutionContext) -> Plan:

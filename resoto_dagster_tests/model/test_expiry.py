@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from resoto_dagster.cleanup.planners.expired import select, unreadable
+from resoto_dagster.config import PlannerSettings
 from resoto_dagster.inventory.inventory import Inventory
 from resoto_dagster.inventory.marks import Author
 from resoto_dagster.model.expiry import Expiry, ctime_of, expiry_of
@@ -73,7 +74,7 @@ def test_trap_10_zero_negative_and_endless_durations_never_expire_and_say_why(
         {scope(): [resource("bad", tags={"expiration": value}), resource("good", tags={"expiration": "1d"})]},
     )
     with engine.connect() as connection:
-        assert [mark.node_id for mark in select(connection)] == [node("good")]
+        assert [mark.node_id for mark in select(connection, PlannerSettings())] == [node("good")]
         (told,) = unreadable(connection)
     assert told == f"sim/a1/r1/sim_volume/bad: tag expiration={value!r}: {problem}; {DURATION}"
 
@@ -130,4 +131,4 @@ def test_times_at_the_edge_of_what_tags_may_say_can_be_stored_searched_and_read(
     assert found == {"late": 8901, "early": 1899}
     assert table(engine, "SELECT id FROM inventory.resources WHERE tag_problem IS NOT NULL") == []
     with engine.connect() as connection:
-        assert [mark.node_id for mark in select(connection)] == [node("early")]
+        assert [mark.node_id for mark in select(connection, PlannerSettings())] == [node("early")]

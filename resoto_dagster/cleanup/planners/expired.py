@@ -2,20 +2,23 @@
 
 from sqlalchemy import Connection, text
 
-from resoto_dagster.inventory.marks import Mark
+from resoto_dagster.cleanup.planners.selection import Selected
+from resoto_dagster.config import PlannerSettings
 from resoto_dagster.inventory.search.compile import EXPIRES
 from resoto_dagster.model.base_kinds import PHANTOM
 
 
-def select(connection: Connection) -> list[Mark]:
-    """A `clean` mark for every expired resource that is more than a phantom."""
+def select(connection: Connection, _settings: PlannerSettings) -> list[Selected]:
+    """Every expired resource that is more than a phantom."""
     statement = f"""
-        SELECT r.node_id, {EXPIRES} AS expires
-        FROM inventory.resources r JOIN inventory.kinds k ON k.kind = r.kind
+        SELECT r.node_id, s.provider, s.account, {EXPIRES} AS expires
+        FROM inventory.resources r
+        JOIN inventory.scopes s ON s.scope_id = r.scope_id
+        JOIN inventory.kinds k ON k.kind = r.kind
         WHERE {EXPIRES} < now() AND NOT (:phantom = ANY (k.bases))
     """  # noqa: S608
     return [
-        Mark(row.node_id, "clean", f"expired {row.expires:%Y-%m-%d %H:%M}Z")
+        Selected(row.node_id, row.provider, row.account, f"expired {row.expires:%Y-%m-%d %H:%M}Z")
         for row in connection.execute(text(statement), {"phantom": PHANTOM})
     ]
 

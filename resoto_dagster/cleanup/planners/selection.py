@@ -1,0 +1,40 @@
+"""What a planner selects, and how it finds it by a search."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from resoto_dagster.inventory.search.compile import compile_nodes
+from resoto_dagster.inventory.search.kinds import kinds_of
+from resoto_dagster.inventory.search.parse import parse_nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A resource that a planner wants to mark, where it is, and why."""
+
+    node_id: uuid.UUID
+    provider: str
+    account: str
+    reason: str
+
+
+def found_by(connection: Connection, search: str, reason: Callable[[Any], str]) -> list[Selected]:
+    """What a search finds; the reason is made of a row with `reported` and `atime`.
+
+    Raises SearchError for a kind that nothing is collected of.
+    """
+    query = parse_nodes(search)
+    statement = compile_nodes(
+        query, kinds_of(connection, query), "r.node_id, s.provider, s.account, r.reported, r.atime"
+    )
+    rows = connection.execute(text(statement.sql), statement.parameters)
+    return [Selected(row.node_id, row.provider, row.account, reason(row)) for row in rows]
+
+
+def in_accounts(selected: Sequence[Selected], provider: str, accounts: Sequence[str]) -> list[Selected]:
+    """Those of the selected that are in the accounts; none where no account is listed."""
+    return [one for one in selected if one.provider == provider and one.account in accounts]
