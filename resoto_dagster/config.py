@@ -163,6 +163,17 @@ class BudgetSettings(_Section):
     )
 
 
+class TagValidatorSettings(_Section):
+    """The longest life that an expiration tag may name, account by account."""
+
+    enabled: bool = Field(
+        default=False, description="Whether longer tags are shortened, once cleanup deletes for real."
+    )
+    accounts: dict[str, dict[str, Duration]] = Field(
+        default={}, description="By provider and the id of an account the longest expiration."
+    )
+
+
 class CleanupSettings(_Section):
     """Cleanup is off until it is enabled, does not delete while `dry_run`, and only in listed accounts."""
 
@@ -176,6 +187,9 @@ class CleanupSettings(_Section):
         default=timedelta(hours=2), description="What was collected longer ago than this is never planned."
     )
     planners: PlannersSettings = Field(default=PlannersSettings(), description="What selects resources.")
+    tag_validator: TagValidatorSettings = Field(
+        default=TagValidatorSettings(), description="Shortens expiration tags to what an account allows."
+    )
 
 
 class HookModules(_Section):

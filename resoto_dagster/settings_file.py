@@ -191,6 +191,7 @@ def _check_names(settings: Settings) -> None:
         if name not in GATES:
             raise _Problem(("actions", name), f"unknown action {name!r}; {_meant(name, GATES)}")
     _check_providers(settings.cleanup.accounts, ("cleanup", "accounts"))
+    _check_providers(settings.cleanup.tag_validator.accounts, ("cleanup", "tag_validator", "accounts"))
     planners, place = settings.cleanup.planners, ("cleanup", "planners")
     _check_providers(planners.untagged.accounts, (*place, "untagged", "accounts"))
     _check_kinds(planners.untagged.kinds, settings, (*place, "untagged", "kinds"))

@@ -1,7 +1,7 @@
 """`resoto search`."""
 
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,6 @@ from resoto_dagster.errors import ResotoError
 if TYPE_CHECKING:
     from resoto_dagster.inventory.inventory import Acted, Inventory
     from resoto_dagster.inventory.search.query import Query
-    from resoto_dagster.model.resource import Resource, StoredResource
 
 _COLUMNS = ("kind", "id", "name", "cloud", "account", "region", "age")
 
@@ -81,8 +80,10 @@ def search(
 
 def _act(inventory: "Inventory", query: str, parsed: "Query", as_json: bool) -> None:
     """Do what the search says, show what it left, and tell of what failed."""
+    from resoto_dagster.workflow.project import Project
+
     with ExitStack() as stack:
-        acted = inventory.act(query, _retagger(stack))
+        acted = inventory.act(query, Project.load().retagger(stack))
     _show(parsed, acted.rows, as_json)
     if not as_json:
         done = ", ".join(f"| {action}" for action in parsed.actions)
@@ -95,32 +96,6 @@ def _tell_failures(acted: "Acted") -> None:
         print(plain(f"resoto: {resource.scope.kind} {resource.id}: {reason}"), file=sys.stderr)
     if acted.failures:
         raise typer.Exit(1)
-
-
-def _retagger(stack: ExitStack) -> Any:
-    """What changes tags through the providers that resoto.yaml configures; their sessions are opened late."""
-    from resoto_dagster.providers.base import ProviderError, ProviderSession
-    from resoto_dagster.workflow.project import Project
-
-    project = Project.load()
-    sessions: dict[str, ProviderSession] = {}
-
-    def retag(
-        resource: "StoredResource", upsert: Mapping[str, str], remove: Collection[str]
-    ) -> "Resource | None":
-        provider = resource.scope.provider
-        if provider not in project.providers:
-            raise ResotoError(f"the provider {provider} is not configured in resoto.yaml")
-        if provider not in sessions:
-            sessions[provider] = project.session(provider)
-            stack.callback(sessions[provider].close)
-        try:
-            sessions[provider].update_tags(resource, upsert, remove)
-            return sessions[provider].read(resource)
-        except ProviderError as error:
-            raise ResotoError(str(error)) from None
-
-    return retag
 
 
 def _show(query: "Query", rows: Iterable[dict[str, Any]], as_json: bool, limit: int | None = None) -> None:

@@ -13,6 +13,7 @@ from resoto_dagster.cleanup.plan import Plan, PlanItem, load_plan
 from resoto_dagster.cleanup.planners import Marked, follow_marks, run_planners
 from resoto_dagster.cleanup.planners.expired import unreadable
 from resoto_dagster.cleanup.planning import make_plan
+from resoto_dagster.cleanup.tag_validator import shorten, too_long
 from resoto_dagster.errors import ResotoError
 from resoto_dagster.inventory.marks import forget_authors_except
 from resoto_dagster.inventory.turn import wait_for_turn
@@ -46,10 +47,11 @@ class _Rules:
 
 def _plan(context: OpExecutionContext, project: Project, engine: Engine) -> None:
     wait_for_turn(engine)
+    unshortened = _validate_tags(context, project, engine)
     with engine.begin() as connection:
         forget_authors_except(connection, "hook", [hook.name for hook in project.hooks])
         marked = run_planners(connection, project.settings.cleanup, root_run_id(context.run))
-        notes = [*marked.notes, *(unreadable(connection) if "expired" in marked.counts else ())]
+        notes = [*unshortened, *marked.notes, *(unreadable(connection) if "expired" in marked.counts else ())]
     _tell(context, marked)
     pass_gate(context, project, "cleanup_plan")
     with ExitStack() as stack:
@@ -69,6 +71,21 @@ def _plan(context: OpExecutionContext, project: Project, engine: Engine) -> None
     context.log.info("plan %s: %s go, %s are kept", plan.plan_id, len(plan.going), len(plan.kept))
     if plan.held:
         context.log.warning("the plan is held: %s", plan.held)
+
+
+def _validate_tags(context: OpExecutionContext, project: Project, engine: Engine) -> list[str]:
+    """Shorten expiration tags that are too long. Returns those that stay as they are, and why."""
+    settings = project.settings.cleanup
+    if not settings.tag_validator.enabled:
+        return []
+    with engine.connect() as connection:
+        found = too_long(connection, settings, root_run_id(context.run))
+    if settings.dry_run or not settings.enabled:
+        return [f"would be shortened: {one}" for one in found]
+    with ExitStack() as stack:
+        failures = shorten(engine, found, project.retagger(stack))
+    context.log.info("%s of %s expiration tags were shortened", len(found) - len(failures), len(found))
+    return [f"could not be shortened: {resource}: {reason}" for resource, reason in failures]
 
 
 def _tell(context: OpExecutionContext, marked: Marked) -> None:

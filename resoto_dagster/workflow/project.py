@@ -1,6 +1,7 @@
 """What the workflow is built from: the settings, the providers and hooks they name, and the database."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,10 +12,12 @@ from resoto_dagster.config import Settings
 from resoto_dagster.database import inventory_engine
 from resoto_dagster.errors import ResotoError
 from resoto_dagster.hooks import Hook, load_hooks
+from resoto_dagster.inventory.actions import Retag
 from resoto_dagster.inventory.schema import migrate
 from resoto_dagster.model.kind import Kind
+from resoto_dagster.model.resource import Resource, StoredResource
 from resoto_dagster.providers import load_provider
-from resoto_dagster.providers.base import Provider, ProviderSession
+from resoto_dagster.providers.base import Provider, ProviderError, ProviderSession
 from resoto_dagster.settings_file import config_path, load_settings
 
 
@@ -44,6 +47,26 @@ class Project:
     def session(self, provider: str) -> ProviderSession:
         """A new session of a configured provider; the caller closes it."""
         return self.providers[provider].open(self.settings.providers[provider].own)
+
+    def retagger(self, stack: ExitStack) -> Retag:
+        """What changes tags through the configured providers; their sessions end with the stack."""
+        sessions: dict[str, ProviderSession] = {}
+
+        def retag(
+            resource: StoredResource, upsert: Mapping[str, str], remove: Collection[str]
+        ) -> Resource | None:
+            provider = resource.scope.provider
+            if provider not in self.providers:
+                raise ResotoError(f"the provider {provider} is not configured in resoto.yaml")
+            if provider not in sessions:
+                sessions[provider] = stack.enter_context(closing(self.session(provider)))
+            try:
+                sessions[provider].update_tags(resource, upsert, remove)
+                return sessions[provider].read(resource)
+            except ProviderError as error:
+                raise ResotoError(str(error)) from None
+
+        return retag
 
     def engine(self) -> Engine:
         """The inventory's database, its schema up to date. Raises DatabaseUnavailable."""

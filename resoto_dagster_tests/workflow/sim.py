@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from resoto_dagster.config import ProviderSettings, Settings
 from resoto_dagster.definitions import build_definitions
 from resoto_dagster.hooks import Hook
-from resoto_dagster.model.resource import Resource, Scope
-from resoto_dagster.providers.base import CollectSink, Event, Provider, ProviderError, Received
+from resoto_dagster.model.resource import Resource, Scope, StoredResource
+from resoto_dagster.providers.base import Answer, CollectSink, Event, Provider, ProviderError, Received
 from resoto_dagster.workflow.project import Project
 from resoto_dagster_tests.cleanup.cloud import Cloud
 from resoto_dagster_tests.estate import KINDS
@@ -53,6 +53,17 @@ class SimCloud(Cloud):
                 sink.failed(scope, f"AccessDenied: sim:List {kind}")
             else:
                 sink.collected(scope, [one for one in self.resources.values() if one.kind == kind])
+
+    def update_tags(
+        self, resource: StoredResource, upsert: Mapping[str, str], remove: Collection[str]
+    ) -> Answer:
+        if resource.id in self.refuses:
+            raise ProviderError(self.refuses[resource.id])
+        tags = self.resources[resource.id].tags
+        self.change(
+            resource.id, tags={key: value for key, value in (tags | upsert).items() if key not in remove}
+        )
+        return Answer((f"request-{resource.id}",))
 
 
 class SimEvents:
