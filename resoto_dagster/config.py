@@ -59,7 +59,7 @@ def _cron(value: object) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(spell_duration)]
 Cron = Annotated[str, BeforeValidator(_cron)]
-SnapshotName = Annotated[str, BeforeValidator(_name)]
+Name = Annotated[str, BeforeValidator(_name)]
 DEFAULT_SCHEDULE = "0 * * * *"
 
 
@@ -163,6 +163,17 @@ class BudgetSettings(_Section):
     )
 
 
+class RuleSettings(_Section):
+    """What a search finds is marked in every run."""
+
+    name: Name = Field(description="What the rule is called, in plans and on the command line.")
+    search: str = Field(description="What is marked, in the search language.")
+    reason: str = Field(min_length=1, description="Why, for whoever reads the plan.")
+    mark: Literal["clean", "protect"] = Field(
+        default="clean", description="Whether it should go, or must not."
+    )
+
+
 class TagValidatorSettings(_Section):
     """The longest life that an expiration tag may name, account by account."""
 
@@ -187,6 +198,7 @@ class CleanupSettings(_Section):
         default=timedelta(hours=2), description="What was collected longer ago than this is never planned."
     )
     planners: PlannersSettings = Field(default=PlannersSettings(), description="What selects resources.")
+    rules: list[RuleSettings] = Field(default=[], description="What selects resources by your own searches.")
     tag_validator: TagValidatorSettings = Field(
         default=TagValidatorSettings(), description="Shortens expiration tags to what an account allows."
     )
@@ -254,7 +266,7 @@ class Settings(_Section):
     keep_history: Duration = Field(
         default=timedelta(days=180), description="How long what changed in the inventory is kept."
     )
-    snapshots: Annotated[dict[SnapshotName, SnapshotSettings], BeforeValidator(_with_defaults)] = Field(
+    snapshots: Annotated[dict[Name, SnapshotSettings], BeforeValidator(_with_defaults)] = Field(
         default={}, validate_default=True, description="The snapshots that are taken by themselves, by name."
     )
     providers: dict[str, ProviderSettings] = Field(default={}, description="What is collected.")

@@ -28,6 +28,7 @@ _EXPECTED = {
     "int_type": "expected a whole number",
     "float_type": "expected a number",
     "too_short": "expected at least one",
+    "string_too_short": "expected a text",
     "invalid_key": "expected a text as key",
 }
 """What pydantic's types of errors are called here; its own words are for programmers."""
@@ -192,6 +193,7 @@ def _check_names(settings: Settings) -> None:
             raise _Problem(("actions", name), f"unknown action {name!r}; {_meant(name, GATES)}")
     _check_providers(settings.cleanup.accounts, ("cleanup", "accounts"))
     _check_providers(settings.cleanup.tag_validator.accounts, ("cleanup", "tag_validator", "accounts"))
+    _check_rules(settings)
     planners, place = settings.cleanup.planners, ("cleanup", "planners")
     _check_providers(planners.untagged.accounts, (*place, "untagged", "accounts"))
     _check_kinds(planners.untagged.kinds, settings, (*place, "untagged", "kinds"))
@@ -201,6 +203,22 @@ def _check_names(settings: Settings) -> None:
         for account, regions in accounts.items():
             for region, kinds in regions.items():
                 _check_kinds(kinds, settings, (*listed, provider, account, region))
+
+
+def _check_rules(settings: Settings) -> None:
+    """Refuse a name that stands twice, and a search that can't be read."""
+    from resoto_dagster.inventory.search.parse import SearchError, parse_nodes
+
+    names: set[str] = set()
+    for index, rule in enumerate(settings.cleanup.rules):
+        place = ("cleanup", "rules", index)
+        if rule.name in names:
+            raise _Problem((*place, "name"), f"{rule.name!r} is another rule's name already")
+        names.add(rule.name)
+        try:
+            parse_nodes(rule.search)
+        except SearchError as error:
+            raise _Problem((*place, "search"), str(error)) from None
 
 
 def _check_providers(names: Iterable[str], place: _Place) -> None:

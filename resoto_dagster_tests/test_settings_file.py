@@ -32,6 +32,22 @@ REFUSED = {
     "cleanup:\n  planners:\n    expired:\n      enable: true": (
         "4: cleanup.planners.expired.enable: unknown key 'enable'; did you mean 'enabled'?"
     ),
+    "cleanup:\n  rules:\n    - {name: a, search: is(volume), reason: x}\n"
+    "    - {name: a, search: is(volume), reason: x}": (
+        "4: cleanup.rules.1.name: 'a' is another rule's name already"
+    ),
+    "cleanup:\n  rules:\n    - {name: A b, search: is(volume), reason: x}": (
+        "3: cleanup.rules.0.name: expected a name of small letters, digits and _, e.g. nightly, not 'A b'"
+    ),
+    "cleanup:\n  rules:\n    - {name: a, search: is(volume), reason: ''}": (
+        "3: cleanup.rules.0.reason: expected a text, not ''"
+    ),
+    "cleanup:\n  rules:\n    - name: a\n      reason: x\n      search: is(volume": (
+        "5: cleanup.rules.0.search: line 1, column 10: expected ), a comma\n  is(volume\n           ^"
+    ),
+    "cleanup:\n  rules:\n    - {name: a, reason: x, search: is(volume) | count}": (
+        "3: cleanup.rules.0.search: | count gives no resources to work on; use sort and limit to choose them"
+    ),
     "cleanup: {planners: {untagged: {accounts: {awss: []}}}}": (
         "1: cleanup.planners.untagged.accounts.awss: unknown provider 'awss'; did you mean 'aws'?"
     ),

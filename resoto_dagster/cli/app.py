@@ -9,6 +9,7 @@ from resoto_dagster.cli.kinds import kinds
 from resoto_dagster.cli.marks import clean, protect, unmark
 from resoto_dagster.cli.metrics import app as metrics
 from resoto_dagster.cli.plan import app as plan
+from resoto_dagster.cli.rules import app as rules
 from resoto_dagster.cli.run import run
 from resoto_dagster.cli.search import search
 from resoto_dagster.cli.snapshot import app as snapshot
@@ -28,5 +29,5 @@ app = typer.Typer(
 )
 for command in (run, status, search, kinds, protect, clean, unmark, demo):
     app.command()(command)
-for group in (plan, metrics, snapshot, config, aws):
+for group in (plan, rules, metrics, snapshot, config, aws):
     app.add_typer(group)

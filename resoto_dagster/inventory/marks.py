@@ -2,8 +2,8 @@
 
 Marks are kept by the resource's identity and survive every collect. A person's mark stays until the person
 takes it back; `protected` holds even for a resource that was missed for a while, `clean` only for the one
-that was there when it was set, and not for a later one of the same name. What a planner or a hook marked is
-replaced as a whole each time it runs, and its `clean` counts only in the run that made it.
+that was there when it was set, and not for a later one of the same name. What a planner, a rule or a hook
+marked is replaced as a whole each time it runs, and its `clean` counts only in the run that made it.
 """
 
 import uuid
@@ -15,12 +15,12 @@ from typing import Literal
 from sqlalchemy import Connection, text
 
 MarkName = Literal["clean", "protected"]
-Source = Literal["person", "planner", "hook"]
+Source = Literal["person", "planner", "hook", "rule"]
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who marks: a person by name, or a planner or hook by its own name and the run it works for."""
+    """Who marks: a person by name, or a planner, rule or hook by its own name and the run it works for."""
 
     source: Source
     name: str
@@ -87,7 +87,7 @@ def remove_mark(connection: Connection, author: Author, mark: MarkName, nodes: S
 
 
 def forget_authors_except(connection: Connection, source: Source, names: Sequence[str]) -> int:
-    """Drop what planners or hooks marked that are not in force any more. Returns how many marks."""
+    """Drop what planners, rules or hooks marked that are not in force any more. Returns how many marks."""
     return connection.execute(
         text("DELETE FROM inventory.marks WHERE source = :source AND author <> ALL(:names)"),
         {"source": source, "names": list(names)},

@@ -10,9 +10,11 @@ from dagster import AssetsDefinition, MetadataValue, OpExecutionContext, TableRe
 from sqlalchemy import Engine
 
 from resoto_dagster.cleanup.plan import Plan, PlanItem, load_plan
-from resoto_dagster.cleanup.planners import Marked, follow_marks, run_planners
+from resoto_dagster.cleanup.planners import follow_marks, run_planners
 from resoto_dagster.cleanup.planners.expired import unreadable
+from resoto_dagster.cleanup.planners.selection import Marked
 from resoto_dagster.cleanup.planning import make_plan
+from resoto_dagster.cleanup.rules import run_rules
 from resoto_dagster.cleanup.tag_validator import shorten, too_long
 from resoto_dagster.errors import ResotoError
 from resoto_dagster.inventory.marks import forget_authors_except
@@ -50,9 +52,16 @@ def _plan(context: OpExecutionContext, project: Project, engine: Engine) -> None
     unshortened = _validate_tags(context, project, engine)
     with engine.begin() as connection:
         forget_authors_except(connection, "hook", [hook.name for hook in project.hooks])
+        ruled = run_rules(connection, project.settings.cleanup, root_run_id(context.run))
         marked = run_planners(connection, project.settings.cleanup, root_run_id(context.run))
-        notes = [*unshortened, *marked.notes, *(unreadable(connection) if "expired" in marked.counts else ())]
-    _tell(context, marked)
+        notes = [
+            *unshortened,
+            *ruled.notes,
+            *marked.notes,
+            *(unreadable(connection) if "expired" in marked.counts else ()),
+        ]
+    _tell(context, "rule", ruled)
+    _tell(context, "planner", marked)
     pass_gate(context, project, "cleanup_plan")
     with ExitStack() as stack:
         sessions = {name: stack.enter_context(closing(project.session(name))) for name in project.providers}
@@ -67,7 +76,7 @@ def _plan(context: OpExecutionContext, project: Project, engine: Engine) -> None
                 context.run_id,
                 [*notes, *followed.notes],
             )
-    _tell(context, followed)
+    _tell(context, "planner", followed)
     context.log.info("plan %s: %s go, %s are kept", plan.plan_id, len(plan.going), len(plan.kept))
     if plan.held:
         context.log.warning("the plan is held: %s", plan.held)
@@ -88,9 +97,9 @@ def _validate_tags(context: OpExecutionContext, project: Project, engine: Engine
     return [f"could not be shortened: {resource}: {reason}" for resource, reason in failures]
 
 
-def _tell(context: OpExecutionContext, marked: Marked) -> None:
-    for planner, count in marked.counts.items():
-        context.log.info("planner %s marks %s resources", planner, count)
+def _tell(context: OpExecutionContext, what: str, marked: Marked) -> None:
+    for name, count in marked.counts.items():
+        context.log.info("%s %s marks %s resources", what, name, count)
     for note in marked.notes:
         context.log.warning("%s", note)
 

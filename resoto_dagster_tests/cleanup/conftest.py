@@ -11,6 +11,7 @@ from resoto_dagster.cleanup.execute import Result, execute_plan
 from resoto_dagster.cleanup.plan import Plan
 from resoto_dagster.cleanup.planners import follow_marks, run_planners
 from resoto_dagster.cleanup.planning import make_plan
+from resoto_dagster.cleanup.rules import run_rules
 from resoto_dagster.config import BudgetSettings, CleanupSettings, PlannerSettings, PlannersSettings
 from resoto_dagster.model.resource import Edge, EdgeType, Resource
 from resoto_dagster_tests.cleanup.cloud import Cloud
@@ -56,9 +57,10 @@ class Estate:
     def plan(self, given: CleanupSettings | None = None, notes: Iterable[str] = ()) -> Plan:
         given = given or settings()
         with self.engine.begin() as connection:
+            ruled = run_rules(connection, given, self.run)
             marked = run_planners(connection, given, self.run)
             followed = follow_marks(connection, given, self.run)
-            notes = [*notes, *marked.notes, *followed.notes]
+            notes = [*notes, *ruled.notes, *marked.notes, *followed.notes]
             return make_plan(connection, given, KINDS, self.cloud, self.run, self.run, notes)
 
     def execute(self, plan: Plan, given: CleanupSettings | None = None) -> dict[str, Result]:

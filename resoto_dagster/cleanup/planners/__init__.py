@@ -17,7 +17,7 @@ from resoto_dagster.cleanup.planners import (
     untagged,
     volumes,
 )
-from resoto_dagster.cleanup.planners.selection import Selected
+from resoto_dagster.cleanup.planners.selection import Marked, Selected
 from resoto_dagster.config import CleanupSettings
 from resoto_dagster.inventory.marks import Author, Mark, MarkName, forget_authors_except, replace_marks
 
@@ -44,14 +44,6 @@ PLANNERS: Mapping[str, Planner] = {
     "aws_alarms": Planner(aws_alarms.select, reasons_from=aws_alarms.REASONS_FROM),
 }
 """By the name they have in the settings; each gives the marks it wants to be in force now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """How many resources each planner marked, and what people should know of how it went."""
-
-    counts: Mapping[str, int]
-    notes: tuple[str, ...]
 
 
 def run_planners(connection: Connection, settings: CleanupSettings, root_run_id: str) -> Marked:

@@ -1,7 +1,7 @@
 """What a planner selects, and how it finds it by a search."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,14 @@ class Selected:
     provider: str
     account: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """How many resources each planner or rule marked, and what people should know of how it went."""
+
+    counts: Mapping[str, int]
+    notes: tuple[str, ...]
 
 
 def found_by(connection: Connection, search: str, reason: Callable[[Any], str]) -> list[Selected]:

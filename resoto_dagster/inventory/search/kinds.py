@@ -57,6 +57,21 @@ def kinds_of(connection: Connection, query: Query) -> Kinds:
     return found
 
 
+def reasons_from(query: Query) -> list[str]:
+    """The kinds of other resources that a search asks about, `resource` where it names none of them.
+
+    What is said of neighbours, above all that there are none, is only as true as these are known.
+    """
+    return sorted(set(_asked_about(query)))
+
+
+def _asked_about(one: object) -> Iterator[str]:
+    for inner in _inside(one):
+        if isinstance(inner, With | Hop | Merge):
+            yield from set(_named(tuple(_inside(inner)))) or {"resource"}
+        yield from _asked_about(inner)
+
+
 def _refuse_kind(connection: Connection, query: Query, unknown: str) -> None:
     kinds = connection.execute(text("SELECT kind FROM inventory.kinds")).scalars().all()
     if kinds:
