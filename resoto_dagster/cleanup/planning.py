@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from resoto_dagster.cleanup.freshness import collected_by, why_stale
 from resoto_dagster.cleanup.plan import Plan, PlanItem, TakenAlong, write_plan
 from resoto_dagster.config import BudgetSettings, CleanupSettings
+from resoto_dagster.inventory.marks import forget_ended
 from resoto_dagster.inventory.merge import reported_fingerprint
 from resoto_dagster.inventory.search.compile import BORN
 from resoto_dagster.model.kind import Kind
@@ -74,6 +75,7 @@ def make_plan(
 
     When the run collected, only what that very collect read counts as fresh.
     """
+    forget_ended(connection)
     collector = collected_by(connection, root_run_id)
     items: dict[uuid.UUID, PlanItem] = {}
     for row in connection.execute(text(_MARKED), {"root_run_id": root_run_id}):

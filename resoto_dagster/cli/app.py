@@ -6,7 +6,7 @@ from resoto_dagster.cli.aws import app as aws
 from resoto_dagster.cli.config import app as config
 from resoto_dagster.cli.demo import demo
 from resoto_dagster.cli.kinds import kinds
-from resoto_dagster.cli.marks import clean, protect, unmark
+from resoto_dagster.cli.marks import clean, keep, protect, unmark
 from resoto_dagster.cli.metrics import app as metrics
 from resoto_dagster.cli.plan import app as plan
 from resoto_dagster.cli.rules import app as rules
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (run, status, search, kinds, protect, clean, unmark, demo):
+for command in (run, status, search, kinds, protect, keep, clean, unmark, demo):
     app.command()(command)
 for group in (plan, rules, metrics, snapshot, config, aws):
     app.add_typer(group)

@@ -1,4 +1,4 @@
-"""`resoto protect`, `clean` and `unmark`: a person's own marks, which stay until they are taken back."""
+"""`resoto protect`, `keep`, `clean` and `unmark`: a person's own marks."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -11,6 +11,8 @@ from resoto_dagster.cli.output import AsJson, count, print_json, say, table
 from resoto_dagster.errors import ResotoError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import Connection, Engine
 
     from resoto_dagster.inventory.marks import MarkName
@@ -57,6 +59,34 @@ def protect(reason: Reason, ids: Ids = None, search: Search = None, as_json: AsJ
     With `--json`: `marked` (how many) and `resources`.
     """
     _mark("protected", reason, ids, search, as_json)
+
+
+def keep(
+    reason: Reason,
+    ids: Ids = None,
+    search: Search = None,
+    length: Annotated[
+        str, typer.Option("--for", help="For how long: 30d, 12h, 2w.", metavar="DURATION")
+    ] = "30d",
+    as_json: AsJson = False,
+) -> None:
+    """Keep resources from every cleanup for a while, whatever else marks them.
+
+    As `resoto protect`, but it ends by itself; a later one of yours replaces it.
+
+    Example: `resoto keep vol-0a1b2c --for 14d --reason 'the audit is until May'`
+
+    With `--json`: `marked` (how many) and `resources`.
+    """
+    from datetime import UTC, datetime
+
+    from resoto_dagster.model.durations import parse_duration
+
+    try:
+        until = datetime.now(UTC) + parse_duration(length)
+    except ValueError as error:
+        raise ResotoError(f"--for: {error}") from None
+    _mark("protected", reason, ids, search, as_json, until)
 
 
 def clean(reason: Reason, ids: Ids = None, search: Search = None, as_json: AsJson = False) -> None:
@@ -106,7 +136,14 @@ def unmark(ids: Ids = None, search: Search = None, as_json: AsJson = False) -> N
         )
 
 
-def _mark(mark: "MarkName", reason: str, ids: list[str] | None, search: str | None, as_json: bool) -> None:
+def _mark(
+    mark: "MarkName",
+    reason: str,
+    ids: list[str] | None,
+    search: str | None,
+    as_json: bool,
+    until: "datetime | None" = None,
+) -> None:
     from resoto_dagster.inventory.marks import Mark, set_marks
 
     if not reason.strip():
@@ -114,13 +151,14 @@ def _mark(mark: "MarkName", reason: str, ids: list[str] | None, search: str | No
     with inventory_database() as engine:
         found = _find(engine, ids, search)
         with engine.begin() as connection:
-            set_marks(connection, me(), [Mark(resource.node_id, mark, reason) for resource in found])
+            set_marks(connection, me(), [Mark(resource.node_id, mark, reason, until) for resource in found])
     if as_json:
         print_json({"marked": len(found), "resources": [resource._asdict() for resource in found]})
         return
     _print(found)
     done = "protected" if mark == "protected" else "marked to be cleaned"
-    say(f"{count(len(found), 'resource')} {done} by {me().name}")
+    ends = f" until {until:%Y-%m-%d %H:%M}Z" if until else ""
+    say(f"{count(len(found), 'resource')} {done} by {me().name}{ends}")
 
 
 def _print(found: Sequence[_Found]) -> None:

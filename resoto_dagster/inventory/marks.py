@@ -29,11 +29,12 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One mark on one resource."""
+    """One mark on one resource; it counts `until` a moment, or for good."""
 
     node_id: uuid.UUID
     mark: MarkName
     reason: str
+    until: datetime | None = None
 
 
 def set_marks(connection: Connection, author: Author, marks: Iterable[Mark]) -> int:
@@ -48,6 +49,7 @@ def set_marks(connection: Connection, author: Author, marks: Iterable[Mark]) -> 
             "author": author.name,
             "root_run_id": author.root_run_id,
             "at": now,
+            "until": mark.until,
         }
         for mark in marks
     ]
@@ -55,10 +57,10 @@ def set_marks(connection: Connection, author: Author, marks: Iterable[Mark]) -> 
         connection.execute(
             text(
                 """
-                INSERT INTO inventory.marks (node_id, mark, source, author, reason, at, root_run_id)
-                VALUES (:node_id, :mark, :source, :author, :reason, :at, :root_run_id)
-                ON CONFLICT (node_id, mark, source, author) DO UPDATE
-                SET reason = excluded.reason, at = excluded.at, root_run_id = excluded.root_run_id
+                INSERT INTO inventory.marks (node_id, mark, source, author, reason, at, root_run_id, until)
+                VALUES (:node_id, :mark, :source, :author, :reason, :at, :root_run_id, :until)
+                ON CONFLICT (node_id, mark, source, author) DO UPDATE SET reason = excluded.reason,
+                    at = excluded.at, root_run_id = excluded.root_run_id, until = excluded.until
                 """
             ),
             rows,
@@ -84,6 +86,11 @@ def remove_mark(connection: Connection, author: Author, mark: MarkName, nodes: S
         ),
         {"source": author.source, "author": author.name, "mark": mark, "nodes": list(nodes)},
     ).rowcount
+
+
+def forget_ended(connection: Connection) -> int:
+    """Drop marks that counted until a moment that has passed. Returns how many."""
+    return connection.execute(text("DELETE FROM inventory.marks WHERE until <= now()")).rowcount
 
 
 def forget_authors_except(connection: Connection, source: Source, names: Sequence[str]) -> int:

@@ -1,4 +1,7 @@
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from sqlalchemy import text
 
 from resoto_dagster.inventory.marks import Author, Mark, set_marks
 from resoto_dagster_tests.cleanup.conftest import Estate
@@ -34,6 +37,31 @@ def test_a_persons_clean_mark_is_planned_and_a_protection_keeps(estate: Estate) 
     assert {item.resource.id: item.kept for item in plan.kept} == {
         "vol": "protected by person tester: the last backup"
     }
+
+
+def test_what_is_kept_for_a_while_goes_afterwards(estate: Estate) -> None:
+    told = resoto("keep", "vol", "--for", "1d", "--reason", "until tomorrow").stdout
+    (until,) = table(estate.engine, "SELECT until FROM inventory.marks")[0]
+    assert timedelta(hours=23) < until - datetime.now(UTC) < timedelta(hours=25)
+    assert told.endswith(f"1 resource protected by tester until {until:%Y-%m-%d %H:%M}Z\n")
+    assert {item.resource.id: item.kept for item in estate.plan().kept}["vol"] == (
+        "protected by person tester: until tomorrow"
+    )
+    with estate.engine.begin() as connection:
+        connection.execute(text("UPDATE inventory.marks SET until = now() WHERE until IS NOT NULL"))
+    assert "vol" in {item.resource.id for item in estate.plan().going}
+
+
+def test_a_later_protection_of_ones_own_holds_for_good(estate: Estate) -> None:
+    resoto("keep", "vol", "--reason", "a month")
+    resoto("protect", "vol", "--reason", "for good")
+    assert table(estate.engine, "SELECT reason, until FROM inventory.marks") == [("for good", None)]
+
+
+def test_nothing_is_kept_for_no_time(estate: Estate) -> None:
+    for length in ("0d", "-1d", "soon"):
+        assert "--for: " in resoto("keep", "vol", f"--for={length}", "--reason", "x", code=2).stderr
+    assert marks(estate) == []
 
 
 def test_unmark_takes_back_ones_own_and_shows_the_rest(estate: Estate) -> None:

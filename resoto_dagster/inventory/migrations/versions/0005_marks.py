@@ -1,4 +1,4 @@
-"""Marks may be a rule's."""
+"""Marks may be a rule's, and may end by themselves."""
 
 from alembic import op
 
@@ -7,12 +7,14 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Know the source `rule`."""
+    """Know the source `rule`, and until when a mark counts."""
     _sources("'person', 'planner', 'hook', 'rule'")
+    op.execute("ALTER TABLE inventory.marks ADD COLUMN until timestamptz")
 
 
 def downgrade() -> None:
-    """Forget it, with the marks that rules made."""
+    """Forget both, with the marks that rules made; what was kept for a while is kept for good."""
+    op.execute("ALTER TABLE inventory.marks DROP COLUMN until")
     op.execute("DELETE FROM inventory.marks WHERE source = 'rule'")
     _sources("'person', 'planner', 'hook'")
 
