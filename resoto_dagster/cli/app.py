@@ -2,6 +2,7 @@
 
 import typer
 
+from resoto_dagster.cli.audit import audit
 from resoto_dagster.cli.aws import app as aws
 from resoto_dagster.cli.config import app as config
 from resoto_dagster.cli.demo import demo
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (run, status, search, kinds, protect, keep, clean, unmark, demo):
+for command in (run, status, search, kinds, protect, keep, clean, unmark, audit, demo):
     app.command()(command)
 for group in (plan, rules, metrics, snapshot, config, aws):
     app.add_typer(group)

@@ -20,6 +20,7 @@ def all_commands() -> list[tuple[str, ...]]:
 
 def test_there_are_all_commands() -> None:
     assert sorted(" ".join(command) for command in all_commands()) == [
+        "audit",
         "aws events-template",
         "aws iam-policy",
         "aws role-template",
