@@ -133,17 +133,20 @@ def write_plan(
     return Plan(plan_id, root_run_id, run_id, now, digest.hex(), held, notes, tuple(items))
 
 
-def load_plan(connection: Connection, root_run_id: str | None = None) -> Plan | None:
-    """The last plan of a run, or of all runs; None when there is none."""
+def load_plan(
+    connection: Connection, root_run_id: str | None = None, before: int | None = None
+) -> Plan | None:
+    """The last plan of a run, or of all runs, or the last one `before` another; None when there is none."""
     plan = connection.execute(
         text(
             """
             SELECT plan_id, root_run_id, run_id, created_at, hash, held, notes FROM inventory.plans
-            WHERE CAST(:root_run_id AS text) IS NULL OR root_run_id = :root_run_id
+            WHERE (CAST(:root_run_id AS text) IS NULL OR root_run_id = :root_run_id)
+                AND (CAST(:before AS bigint) IS NULL OR plan_id < :before)
             ORDER BY plan_id DESC LIMIT 1
             """
         ),
-        {"root_run_id": root_run_id},
+        {"root_run_id": root_run_id, "before": before},
     ).one_or_none()
     if plan is None:
         return None

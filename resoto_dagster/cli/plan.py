@@ -1,4 +1,4 @@
-"""`resoto plan`: what the cleanup of a run deletes, and why."""
+"""`resoto plan`: what the cleanup of a run deletes, and why; and how plans differ."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,17 +10,13 @@ from resoto_dagster.cli.database import inventory_database
 from resoto_dagster.cli.output import AsJson, age, cell, count, print_json, say, table
 
 if TYPE_CHECKING:
+    from resoto_dagster.cleanup.differences import Difference
     from resoto_dagster.cleanup.plan import Plan, PlanItem
 
 app = typer.Typer(name="plan", help="Show what cleanup deletes, and why.", no_args_is_help=True)
 
 Outcomes = Mapping[UUID, tuple[str, str]]
 """How each resource of a plan ended so far, with what was said of it."""
-
-
-@app.callback()
-def _group() -> None:
-    """Make `show` a command of its own: a group with one command would be that command."""
 
 
 @app.command()
@@ -68,6 +64,76 @@ def show(
         _print(plan, ended)
         if plan.going and not ended and plan.held is None:
             say(why_not(plan, cleanup) or "nothing of it has been executed yet")
+
+
+@app.command()
+def diff(
+    run: Annotated[
+        str | None, typer.Option(help="The id of the run with the later plan; default: the last plan.")
+    ] = None,
+    earlier_run: Annotated[
+        str | None,
+        typer.Option("--from", help="The id of the run with the earlier plan; default: the plan before."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how a plan differs from an earlier one: what goes now and did not, and what does not any more.
+
+    Example: `resoto plan diff`
+
+    With `--json`: each resource with `before` and `after`, what the plans say of it: `to delete`, why it is
+    `kept`, or null where one does not name it.
+    """
+    from resoto_dagster.cleanup.differences import differences
+    from resoto_dagster.cleanup.plan import load_plan
+    from resoto_dagster.errors import ResotoError
+
+    with inventory_database() as engine, engine.connect() as connection:
+        later = load_plan(connection, run)
+        earlier = load_plan(connection, earlier_run, before=later.plan_id) if later else None
+    if later is None or earlier is None:
+        missing = run if later is None else earlier_run
+        named = (
+            f"there is no plan of a run {missing!r} to compare" if missing else "there are no two plans yet"
+        )
+        raise ResotoError(f"{named}; each `resoto run` makes one")
+    found = differences(earlier, later)
+    if as_json:
+        print_json([_difference_as_json(one) for one in found])
+        return
+    made = (f"plan {plan.plan_id}, made {cell(plan.created_at)}" for plan in (earlier, later))
+    say(", and ".join(made))
+    if found:
+        table(
+            ("what", "where", "marked because", "before", "now"),
+            (
+                (
+                    _what(i.item),
+                    _where(i.item),
+                    _why(i.item),
+                    i.before or "not marked",
+                    i.after or "not marked",
+                )
+                for i in found
+            ),
+        )
+    say(f"{count(len(found), 'resource')} planned otherwise")
+
+
+def _difference_as_json(one: "Difference") -> dict[str, Any]:
+    scope = one.item.resource.scope
+    return {
+        "kind": scope.kind,
+        "id": one.item.resource.id,
+        "name": one.item.resource.name,
+        "cloud": scope.provider,
+        "account": scope.account,
+        "region": one.item.region,
+        "reason": one.item.reason,
+        "author": one.item.author,
+        "before": one.before,
+        "after": one.after,
+    }
 
 
 def _what(item: "PlanItem") -> str:

@@ -32,6 +32,7 @@ def test_there_are_all_commands() -> None:
         "kinds",
         "metrics serve",
         "metrics show",
+        "plan diff",
         "plan show",
         "protect",
         "rules backtest",

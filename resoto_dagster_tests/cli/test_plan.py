@@ -3,8 +3,9 @@ import re
 from sqlalchemy import Engine
 
 from resoto_dagster.config import BudgetSettings
-from resoto_dagster_tests.cleanup.conftest import Estate, network_with_everything, settings
+from resoto_dagster_tests.cleanup.conftest import EXPIRED, Estate, network_with_everything, settings
 from resoto_dagster_tests.cli.commands import resoto, resoto_json
+from resoto_dagster_tests.estate import resource
 
 
 def columns(*arguments: str) -> list[list[str]]:
@@ -90,3 +91,26 @@ def test_an_unknown_run_is_refused(estate: Estate) -> None:
     assert resoto("plan", "show", "--run", "nope", code=2).stderr == (
         "resoto: there is no plan of a run 'nope'; `resoto plan show` shows the last one\n"
     )
+
+
+def test_plans_are_compared(estate: Estate) -> None:
+    estate.plan()
+    resoto("protect", "vol", "--reason", "mine")
+    estate.collect(*estate.cloud.resources.values(), resource("v9", tags=EXPIRED))
+    estate.plan()
+    found = {one["id"]: (one["before"], one["after"]) for one in resoto_json("plan", "diff")}
+    assert found["v9"] == (None, "to delete")
+    assert found["vol"] == ("to delete", "kept: protected by person tester: mine")
+    told = resoto("plan", "diff").stdout
+    assert told.startswith("plan 1, made 20")
+    assert told.endswith(f"{len(found)} resources planned otherwise\n")
+    estate.plan()
+    assert resoto("plan", "diff").stdout.endswith("0 resources planned otherwise\n")
+    assert len(resoto_json("plan", "diff", "--from", "run-1")) == 0
+
+
+def test_there_must_be_two_plans_to_compare(estate: Estate) -> None:
+    assert resoto("plan", "diff", code=2).stderr.startswith("resoto: there are no two plans yet; ")
+    estate.plan()
+    told = resoto("plan", "diff", "--from", "nothing", code=2).stderr
+    assert told.startswith("resoto: there is no plan of a run 'nothing' to compare; ")
