@@ -207,6 +207,8 @@ def _check_names(settings: Settings) -> None:
 
 def _check_rules(settings: Settings) -> None:
     """Refuse a name that stands twice, and a search that can't be read."""
+    if not settings.cleanup.rules:  # the grammar takes a tenth of a second to load
+        return
     from resoto_dagster.inventory.search.parse import SearchError, parse_nodes
 
     names: set[str] = set()

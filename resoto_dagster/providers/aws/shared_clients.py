@@ -20,7 +20,6 @@ from botocore.session import Session
 from resoto_dagster.providers.aws.askers import who_asks
 from resoto_dagster.providers.aws.connections import Connections
 from resoto_dagster.providers.aws.large_answers import LARGE_ANSWERS
-from resoto_dagster.providers.aws.parsers import AnswerParsers
 from resoto_dagster.providers.aws.plain_calls import PlainCalls
 
 
@@ -40,8 +39,9 @@ class SharedClients:
         for event, handler in handlers.items():
             session.register(event, handler)
         events = session.get_component("event_emitter")
+        parsers = session.get_component("response_parser_factory")
         # Last, since others have something to add to what is asked.
-        events.register_last("before-call", PlainCalls(self._connections, AnswerParsers(), events).answer)
+        events.register_last("before-call", PlainCalls(self._connections, parsers, events).answer)
         self._session = session
         self._make = make
         self._clients: dict[str, BaseClient] = {}
