@@ -1,7 +1,7 @@
 """The user's own rules: what their searches find is marked anew in every run."""
 
 import uuid
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from resoto_dagster.cleanup.freshness import freshness_of
-from resoto_dagster.cleanup.planners.selection import Marked, Selected, found_by
+from resoto_dagster.cleanup.planners.selection import Marked, Selected, found_by, known_well
 from resoto_dagster.config import CleanupSettings, RuleSettings
 from resoto_dagster.errors import ResotoError
 from resoto_dagster.inventory.inventory import Inventory
@@ -40,14 +40,8 @@ def choose(connection: Connection, rule: RuleSettings, settings: CleanupSettings
         return Chosen(tuple(selected), ())
     names = reasons_from(parse_nodes(rule.search))
     freshness = freshness_of(connection, names, settings.max_data_age, root_run_id)
-    chosen, left = [], Counter[str]()
-    for one in selected:
-        why = freshness.why_not((one.provider, one.account), names)
-        if why is None:
-            chosen.append(one)
-        else:
-            left[f"rule {rule.name} sits {one.provider} account {one.account} out: {why}"] += 1
-    return Chosen(tuple(chosen), tuple(sorted(left)))
+    chosen, notes = known_well(f"rule {rule.name}", selected, freshness, names)
+    return Chosen(tuple(chosen), tuple(notes))
 
 
 def run_rules(connection: Connection, settings: CleanupSettings, root_run_id: str) -> Marked:

@@ -1,6 +1,5 @@
 """The planners: each looks at the inventory and marks what should go, or stay. All are off by default."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from resoto_dagster.cleanup.planners import (
     untagged,
     volumes,
 )
-from resoto_dagster.cleanup.planners.selection import Marked, Selected
+from resoto_dagster.cleanup.planners.selection import Marked, Selected, known_well
 from resoto_dagster.config import CleanupSettings
 from resoto_dagster.inventory.marks import Author, Mark, MarkName, forget_authors_except, replace_marks
 
@@ -76,15 +75,9 @@ def _run(
         else:
             selected = planner.select(connection, getattr(settings.planners, name))
         freshness = freshness_of(connection, planner.reasons_from, settings.max_data_age, root_run_id)
-        marks, left = [], Counter[str]()
-        for one in selected:
-            account = (one.provider, one.account)
-            why = freshness.why_not(account, planner.reasons_from)
-            if why is None:
-                marks.append(Mark(one.node_id, planner.mark, one.reason))
-            else:
-                left[f"planner {name} sits {one.provider} account {one.account} out: {why}"] += 1
-        notes += sorted(left)
+        known, sat_out = known_well(f"planner {name}", selected, freshness, planner.reasons_from)
+        notes += sat_out
+        marks = [Mark(one.node_id, planner.mark, one.reason) for one in known]
         counts[name] = replace_marks(connection, Author("planner", name, root_run_id), marks)
     return Marked(counts, tuple(notes))
 

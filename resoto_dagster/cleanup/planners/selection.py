@@ -1,4 +1,4 @@
-"""What a planner selects, and how it finds it by a search."""
+"""What planners and rules select, how they find it by a search, and what of it they know enough about."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from resoto_dagster.cleanup.freshness import Freshness
 from resoto_dagster.inventory.search.compile import compile_nodes
 from resoto_dagster.inventory.search.kinds import kinds_of
 from resoto_dagster.inventory.search.parse import parse_nodes
@@ -46,3 +47,20 @@ def found_by(connection: Connection, search: str, reason: Callable[[Any], str]) 
 def in_accounts(selected: Sequence[Selected], provider: str, accounts: Sequence[str]) -> list[Selected]:
     """Those of the selected that are in the accounts; none where no account is listed."""
     return [one for one in selected if one.provider == provider and one.account in accounts]
+
+
+def known_well(
+    who: str, selected: Sequence[Selected], freshness: Freshness, names: Sequence[str]
+) -> tuple[list[Selected], list[str]]:
+    """Those of what somebody selected that are in accounts of which enough is known of the kinds.
+
+    Also a note for each account that `who` sits out, with the reason.
+    """
+    known, notes = [], dict[str, None]()
+    for one in selected:
+        why = freshness.why_not((one.provider, one.account), names)
+        if why is None:
+            known.append(one)
+        else:
+            notes[f"{who} sits {one.provider} account {one.account} out: {why}"] = None
+    return known, sorted(notes)
