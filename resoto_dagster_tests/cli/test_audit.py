@@ -1,5 +1,7 @@
 """`resoto audit`: why something is gone, who wanted it, and by which requests."""
 
+import re
+
 from resoto_dagster_tests.cleanup.conftest import Estate, settings
 from resoto_dagster_tests.cli.commands import resoto, resoto_json
 
@@ -8,8 +10,7 @@ def test_the_story_of_a_deletion(estate: Estate) -> None:
     estate.execute(estate.plan())
     told = resoto("audit", "vol").stdout.splitlines()
     assert told[0].startswith("sim_volume vol in sim production r1, there since 20")
-    assert told[1].startswith("  plan 1 of run run-1, made 20")
-    assert told[1].endswith(": to delete in wave 2")
+    assert re.fullmatch(r"  plan \d+ of run run-1, made 20.*: to delete in wave 2", told[1])
     assert told[2].startswith("  because: expired 20")
     assert told[2].endswith("Z [planner expired]")
     assert [line.split("Z ", 1)[1] for line in told[3:]] == [

@@ -102,7 +102,7 @@ def test_plans_are_compared(estate: Estate) -> None:
     assert found["v9"] == (None, "to delete")
     assert found["vol"] == ("to delete", "kept: protected by person tester: mine")
     told = resoto("plan", "diff").stdout
-    assert told.startswith("plan 1, made 20")
+    assert re.match(r"plan \d+, made 20\S+ \S+, and plan \d+, made 20", told)
     assert told.endswith(f"{len(found)} resources planned otherwise\n")
     estate.plan()
     assert resoto("plan", "diff").stdout.endswith("0 resources planned otherwise\n")
