@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 from resoto_dagster.cleanup.freshness import collected_by, why_stale
 from resoto_dagster.cleanup.plan import Plan, PlanItem, TakenAlong, write_plan
+from resoto_dagster.cleanup.planners import aws_vpcs
 from resoto_dagster.config import BudgetSettings, CleanupSettings
 from resoto_dagster.inventory.marks import forget_ended
 from resoto_dagster.inventory.merge import reported_fingerprint
@@ -90,7 +91,7 @@ def make_plan(
         items[row.node_id] = item
     for node, what in _unknown_dependants(connection, items):
         items[node].kept = items[node].kept or f"{what} needs it, and is not in the inventory"
-    _settle(items, _dependants(connection, items), rules)
+    _settle(items, _dependants(connection, items), _going_along(connection, items), rules)
     ordered = sorted(items.values(), key=lambda item: (item.wave is None, item.wave or 0, str(item.resource)))
     held = _over_budget(connection, settings.budget, [item for item in ordered if item.wave is not None])
     return write_plan(connection, ordered, held, tuple(notes), root_run_id, run_id)
@@ -151,6 +152,16 @@ def _dependants(
     return found
 
 
+def _going_along(
+    connection: Connection, items: Mapping[uuid.UUID, PlanItem]
+) -> list[tuple[uuid.UUID, uuid.UUID]]:
+    """Pairs of a network and an item that was marked for nothing but that the network goes."""
+    only_so = [node for node, item in items.items() if item.author == f"planner {aws_vpcs.NAME}"]
+    return [
+        (row.network, row.node_id) for row in connection.execute(text(aws_vpcs.NETWORKS), {"nodes": only_so})
+    ]
+
+
 def _unknown_dependants(
     connection: Connection, items: Mapping[uuid.UUID, PlanItem]
 ) -> list[tuple[uuid.UUID, str]]:
@@ -171,9 +182,13 @@ def _unknown_dependants(
 def _settle(
     items: Mapping[uuid.UUID, PlanItem],
     dependants: Mapping[uuid.UUID, list[_Dependant]],
+    going_along: Sequence[tuple[uuid.UUID, uuid.UUID]],
     rules: DeletionRules,
 ) -> None:
-    """Keep what something that stays still needs; put the rest into waves, dependants first."""
+    """Keep what something that stays still needs; put the rest into waves, dependants first.
+
+    What was marked only because its network goes stays with the network: what is left there may need it.
+    """
     above: dict[uuid.UUID, list[uuid.UUID]] = {}
     for node, item in items.items():
         for dependant in dependants.get(node, ()):
@@ -193,14 +208,35 @@ def _settle(
                 item.takes_along.append(TakenAlong(resource.node_id, resource.scope, resource.id))
                 if dependant.protected:
                     item.kept = item.kept or f"{_short(resource)} would go along, and is protected"
+    for network, node in going_along:
+        if network in items:
+            above.setdefault(network, []).append(node)
+        else:
+            items[node].kept = items[node].kept or "its network stays"
     stays = [node for node, item in items.items() if item.kept is not None]
+    while True:
+        _keep_above(stays, items, above)
+        going = {node: item for node, item in items.items() if item.kept is None}
+        _put_into_waves(going)
+        # What waits in a circle stays, too, and may keep others that have a wave by now.
+        stays = [node for node, item in going.items() if item.kept is not None]
+        if not stays:
+            return
+
+
+def _keep_above(
+    stays: list[uuid.UUID],
+    items: Mapping[uuid.UUID, PlanItem],
+    above: Mapping[uuid.UUID, Sequence[uuid.UUID]],
+) -> None:
+    """Keep all that can't go without what stays, or is not to."""
     while stays:
         node = stays.pop()
         for other in above.get(node, ()):
             if items[other].kept is None:
                 items[other].kept = f"{_short(items[node].resource)} stays, and can't without it"
+                items[other].wave = None
                 stays.append(other)
-    _put_into_waves({node: item for node, item in items.items() if item.kept is None})
 
 
 def _put_into_waves(going: Mapping[uuid.UUID, PlanItem]) -> None:

@@ -8,8 +8,11 @@ import pytest
 from sqlalchemy import Engine
 
 from resoto_dagster.cleanup.planners import Marked, follow_marks, run_planners
+from resoto_dagster.cleanup.planners.aws_vpcs import DEPENDANTS
+from resoto_dagster.cleanup.planning import make_plan
 from resoto_dagster.config import (
     AwsAccountsSettings,
+    BudgetSettings,
     CleanupSettings,
     LoadBalancersSettings,
     PlannersSettings,
@@ -18,24 +21,23 @@ from resoto_dagster.config import (
     VolumesSettings,
 )
 from resoto_dagster.inventory.collecting import InventorySink, register_kinds, settle_graph
-from resoto_dagster.inventory.marks import Author, Mark, replace_marks
+from resoto_dagster.inventory.marks import Author, Mark, replace_marks, set_marks
 from resoto_dagster.model.resource import Edge, EdgeType, Resource, Scope, node_id
 from resoto_dagster.providers.aws import provider as aws
 from resoto_dagster.providers.aws.kinds import KINDS
+from resoto_dagster_tests.cleanup.cloud import Cloud
 from resoto_dagster_tests.estate import NOW, table
 
 ACCOUNT, REGION = "111111111111", "us-east-1"
 LONG_AGO = NOW - timedelta(days=100)
 IN_ACCOUNT = {"enabled": True, "accounts": [ACCOUNT]}
 EMPTY = (
-    "aws_alb",
-    "aws_alb_target_group",
+    *DEPENDANTS,
     "aws_autoscaling_group",
     "aws_cloudwatch_alarm",
     "aws_ec2_instance",
     "aws_ec2_volume",
     "aws_ecs_service",
-    "aws_elb",
     "aws_vpc",
 )
 
@@ -342,6 +344,67 @@ def test_in_no_other_account(estate: Estate) -> None:
     for accounts in ([], ["222222222222"]):
         settings = AwsAccountsSettings(enabled=True, accounts=accounts)
         assert estate.mark(aws_vpcs=settings).counts == {"aws_vpcs": 0}
+
+
+def ahead_of(kind: str, id_: str) -> tuple[Edge, ...]:
+    """Edges of what hangs on something and must go before it."""
+    return (*within(kind, id_), Edge(EdgeType.DELETE, outgoing=False, kind=kind, value=id_))
+
+
+def planned(estate: Estate, cloud: Cloud) -> dict[str, str | None]:
+    """Why each marked resource is kept, None for what goes, by a plan for a network that a hook marked."""
+    settings = CleanupSettings(
+        accounts={"aws": [ACCOUNT]},
+        budget=BudgetSettings(share=1.0),
+        planners=PlannersSettings(aws_vpcs=AwsAccountsSettings(**VPC)),
+    )
+    marked_by_a_hook(estate, ("aws_vpc", "vpc-1"))
+    with estate.engine.begin() as connection:
+        follow_marks(connection, settings, "run-1")
+        plan = make_plan(connection, settings, KINDS, cloud, "run-1", "run-1")
+    return {item.resource.id: item.kept for item in plan.items}
+
+
+def small_network(*more: Resource) -> list[Resource]:
+    return [
+        thing("aws_vpc", "vpc-1"),
+        thing("aws_ec2_subnet", "subnet-1", edges=ahead_of("aws_vpc", "vpc-1")),
+        thing("aws_ec2_nat_gateway", "nat-1", edges=ahead_of("aws_ec2_subnet", "subnet-1")),
+        thing("aws_vpc_endpoint", "vpce-1", edges=within("aws_vpc", "vpc-1")),
+        *more,
+    ]
+
+
+def test_a_network_goes_with_all_that_hangs_on_it(estate: Estate) -> None:
+    estate.holds(*small_network())
+    assert planned(estate, Cloud()) == dict.fromkeys(("vpc-1", "subnet-1", "nat-1", "vpce-1"))
+
+
+def test_of_a_protected_network_nothing_goes(estate: Estate) -> None:
+    estate.holds(*small_network())
+    with estate.engine.begin() as connection:
+        mark = Mark(node_id(scope_of("aws_vpc"), "vpc-1"), "protected", "mine")
+        set_marks(connection, Author("person", "ann"), [mark])
+    kept = planned(estate, Cloud())
+    assert kept.pop("vpc-1") == "protected by person ann: mine"
+    assert kept == dict.fromkeys(("subnet-1", "nat-1", "vpce-1"), "aws_vpc vpc-1 stays, and can't without it")
+
+
+def test_a_network_that_something_keeps_keeps_its_gateways_and_endpoints(estate: Estate) -> None:
+    database = thing("aws_rds_instance", "db", edges=ahead_of("aws_ec2_subnet", "subnet-1"))
+    estate.holds(*small_network(database))
+    assert all(planned(estate, Cloud()).values()), "the database stays, and the world finds it as before"
+
+
+def test_what_waits_in_a_circle_keeps_the_whole_network(estate: Estate) -> None:
+    def group(id_: str, other: str) -> Resource:
+        names = Edge(EdgeType.DELETE, outgoing=True, kind="aws_ec2_security_group", value=other)
+        return thing("aws_ec2_security_group", id_, edges=(*ahead_of("aws_vpc", "vpc-1"), names))
+
+    estate.holds(*small_network(group("sg-1", "sg-2"), group("sg-2", "sg-1")))
+    kept = planned(estate, Cloud())
+    assert set(kept) == {"vpc-1", "subnet-1", "nat-1", "vpce-1", "sg-1", "sg-2"}
+    assert all(kept.values())
 
 
 def test_what_is_listed_is_protected(estate: Estate) -> None:

@@ -48,7 +48,7 @@ PLANNERS: Mapping[str, Planner] = {
 def run_planners(connection: Connection, settings: CleanupSettings, root_run_id: str) -> Marked:
     """Let every enabled planner mark anew; what a planner marked that is off now is dropped."""
     enabled = [name for name in PLANNERS if getattr(settings.planners, name).enabled]
-    following = ["aws_vpcs"] if settings.planners.aws_vpcs.enabled else []
+    following = [aws_vpcs.NAME] if settings.planners.aws_vpcs.enabled else []
     forget_authors_except(connection, "planner", [*enabled, *following])
     return _run({name: PLANNERS[name] for name in enabled}, connection, settings, root_run_id)
 
@@ -60,7 +60,7 @@ def follow_marks(connection: Connection, settings: CleanupSettings, root_run_id:
     planner = Planner(
         lambda on, own: aws_vpcs.select(on, own, root_run_id), reasons_from=aws_vpcs.REASONS_FROM
     )
-    return _run({"aws_vpcs": planner}, connection, settings, root_run_id)
+    return _run({aws_vpcs.NAME: planner}, connection, settings, root_run_id)
 
 
 def _run(

@@ -1,6 +1,7 @@
 """Marks what hangs on networks of AWS that are marked to go, so that they can.
 
-A live instance in the network that is not marked itself keeps the network, and nothing in it is marked.
+A live instance in the network that is not marked itself keeps the network, and nothing in it is marked. When
+the plan keeps the network after all, it keeps with it what was marked for its sake alone.
 """
 
 from sqlalchemy import Connection, text
@@ -8,6 +9,7 @@ from sqlalchemy import Connection, text
 from resoto_dagster.cleanup.planners.selection import Selected
 from resoto_dagster.config import AwsAccountsSettings
 
+NAME = "aws_vpcs"
 DEPENDANTS = (
     "aws_alb",
     "aws_alb_target_group",
@@ -52,6 +54,18 @@ _HANGING = """
     GROUP BY r.node_id, s.provider, s.account
     HAVING NOT bool_or(EXISTS (SELECT FROM kept WHERE kept.vpc = hanging.vpc))
 """
+
+NETWORKS = """
+    SELECT DISTINCT v.node_id AS network, hanging.node_id
+    FROM (
+        SELECT dst AS node_id, src AS network FROM inventory.edges
+        WHERE type = 'default' AND dst = ANY (:nodes)
+        UNION SELECT e.dst, f.src FROM inventory.edges e JOIN inventory.edges f ON f.dst = e.src
+        WHERE e.type = 'default' AND f.type = 'default' AND e.dst = ANY (:nodes)
+    ) hanging
+    JOIN inventory.resources v ON v.node_id = hanging.network AND v.kind = 'aws_vpc'
+"""
+"""The networks that some nodes hang on."""
 
 
 def select(connection: Connection, settings: AwsAccountsSettings, root_run_id: str) -> list[Selected]:
