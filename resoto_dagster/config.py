@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from resoto_dagster.model.durations import parse_duration, spell_duration
 
@@ -84,7 +84,15 @@ class PlannerSettings(_Section):
     enabled: bool = Field(default=False, description="Whether the planner marks resources.")
 
 
-class UntaggedSettings(PlannerSettings):
+class CleaningPlannerSettings(PlannerSettings):
+    """A planner that marks what should go."""
+
+    grace: Duration | None = Field(
+        default=None, description="How long after it was announced a resource goes; without one, at once."
+    )
+
+
+class UntaggedSettings(CleaningPlannerSettings):
     """Which tags are missed, where, and from which age on."""
 
     kinds: list[str] = Field(default=[], description="Kinds and base kinds whose resources must be tagged.")
@@ -97,7 +105,7 @@ class UntaggedSettings(PlannerSettings):
     age: Duration = Field(default=timedelta(hours=2), description="Younger ones may still get their tags.")
 
 
-class VolumesSettings(PlannerSettings):
+class VolumesSettings(CleaningPlannerSettings):
     """From when on a volume counts as unused."""
 
     min_age: Duration = Field(
@@ -105,7 +113,7 @@ class VolumesSettings(PlannerSettings):
     )
 
 
-class LoadBalancersSettings(PlannerSettings):
+class LoadBalancersSettings(CleaningPlannerSettings):
     """From which age on a load balancer without anything behind it counts as unused."""
 
     min_age: Duration = Field(default=timedelta(days=7), description="Younger ones are left alone.")
@@ -115,6 +123,10 @@ class AwsAccountsSettings(PlannerSettings):
     """The accounts that a planner looks at; none unless they are listed."""
 
     accounts: list[str] = Field(default=[], description="The ids of AWS accounts.")
+
+
+class AlarmsSettings(AwsAccountsSettings, CleaningPlannerSettings):
+    """The accounts whose alarms are looked at, and how long they stay."""
 
 
 class ProtectorSettings(PlannerSettings):
@@ -131,8 +143,8 @@ class PlannersSettings(_Section):
     protector: ProtectorSettings = Field(
         default=ProtectorSettings(), description="Protects what is listed by its id."
     )
-    expired: PlannerSettings = Field(
-        default=PlannerSettings(), description="Marks what is past its expiration tag."
+    expired: CleaningPlannerSettings = Field(
+        default=CleaningPlannerSettings(), description="Marks what is past its expiration tag."
     )
     untagged: UntaggedSettings = Field(
         default=UntaggedSettings(), description="Marks what lacks a tag that it must have."
@@ -143,8 +155,8 @@ class PlannersSettings(_Section):
     aws_load_balancers: LoadBalancersSettings = Field(
         default=LoadBalancersSettings(), description="Marks load balancers with nothing behind them."
     )
-    aws_alarms: AwsAccountsSettings = Field(
-        default=AwsAccountsSettings(), description="Marks alarms on instances that are gone."
+    aws_alarms: AlarmsSettings = Field(
+        default=AlarmsSettings(), description="Marks alarms on instances that are gone."
     )
     aws_vpcs: AwsAccountsSettings = Field(
         default=AwsAccountsSettings(), description="Marks what hangs on networks that go."
@@ -161,6 +173,11 @@ class BudgetSettings(_Section):
         le=1,
         description="Part of a scope's resources that one run may delete; counted once ten of them would go.",
     )
+    money: float = Field(
+        default=1000,
+        ge=0,
+        description="US dollars a month that all of it may cost, as far as prices are known.",
+    )
 
 
 class RuleSettings(_Section):
@@ -169,9 +186,24 @@ class RuleSettings(_Section):
     name: Name = Field(description="What the rule is called, in plans and on the command line.")
     search: str = Field(description="What is marked, in the search language.")
     reason: str = Field(min_length=1, description="Why, for whoever reads the plan.")
-    mark: Literal["clean", "protect"] = Field(
-        default="clean", description="Whether it should go, or must not."
+    mark: Literal["clean", "protect", "tag"] = Field(
+        default="clean", description="Whether it should go, must not, or gets tags."
     )
+    grace: Duration | None = Field(
+        default=None, description="How long after it was announced a resource goes; without one, at once."
+    )
+    notify: bool = Field(
+        default=True, description="Whether its owner is told; otherwise the plan alone announces it."
+    )
+    tags: dict[str, str] = Field(default={}, description="The tags that it gets.")
+
+    @model_validator(mode="after")
+    def _fits_the_mark(self) -> "RuleSettings":
+        if (self.mark == "tag") != bool(self.tags):
+            raise ValueError("mark: tag needs tags, e.g. {owner: nobody}, and no other mark takes any")
+        if self.grace is not None and self.mark != "clean":
+            raise ValueError(f"grace is for what should go, not for mark: {self.mark}")
+        return self
 
 
 class TagValidatorSettings(_Section):
@@ -194,6 +226,18 @@ class CleanupSettings(_Section):
         default={}, description="By provider, the ids of the accounts in which deleting is allowed."
     )
     budget: BudgetSettings = Field(default=BudgetSettings(), description="The most that one plan may delete.")
+    approval: Literal["none", "over_budget", "always"] = Field(
+        default="none",
+        description="Which plans wait for a person: none, those over budget, or all of them.",
+    )
+    approval_expires: Duration = Field(
+        default=timedelta(hours=24), description="How old a plan may get and still be approved and executed."
+    )
+    canary: int = Field(
+        default=3,
+        ge=0,
+        description="How many are deleted first, one by one; the rest follows unless most of them failed.",
+    )
     max_data_age: Duration = Field(
         default=timedelta(hours=2), description="What was collected longer ago than this is never planned."
     )

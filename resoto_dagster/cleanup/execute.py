@@ -1,10 +1,12 @@
 """Executing a plan: wave by wave, each resource read again right before it is deleted, and until it is gone.
 
-Deleting needs four yeses: cleanup enabled, no dry run, the account listed, the plan within its budget; and
-for each resource: not protected, its scope fresh, and still what was planned.
+Deleting needs four yeses: cleanup enabled, no dry run, the account listed, the plan within its budget or
+approved; and for each resource: not protected, its scope fresh, and still what was planned. The first few go
+one by one: where most of them fail the rest is left alone.
 """
 
 import contextlib
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -16,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine, text
 
 from resoto_dagster.cleanup import journal
+from resoto_dagster.cleanup.approval import Approval, approval_of, how_moved, why_not_approved
 from resoto_dagster.cleanup.journal import Event, Outcome
 from resoto_dagster.cleanup.plan import Plan, PlanItem
 from resoto_dagster.config import CleanupSettings
@@ -46,13 +49,15 @@ class Result:
     detail: str
 
 
-def why_not(plan: Plan, settings: CleanupSettings) -> str | None:
+def why_not(plan: Plan, approval: Approval | None, settings: CleanupSettings) -> str | None:
     """Why nothing of the plan may be touched at all, or None. A dry run may look, not touch."""
     if not settings.enabled:
         return "cleanup is off (cleanup.enabled: false)"
     if plan.held is not None:
         return f"the plan is held: {plan.held}"
-    return None
+    if plan.altered:
+        return f"plan {plan.plan_id} is not what was planned: it was altered in the database"
+    return why_not_approved(plan, approval, settings)
 
 
 def execute_plan(
@@ -68,8 +73,9 @@ def execute_plan(
     Goes on from the journal where an earlier attempt at the same plan ended. Raises ResotoError when another
     cleanup is under way.
     """
-    if why_not(plan, settings) is not None:
-        return []
+    with engine.connect() as connection:
+        if why_not(plan, approval_of(connection, plan.plan_id), settings) is not None:
+            return []
     with ExitStack() as stack:
         lock = stack.enter_context(engine.connect())
         if not lock.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}):
@@ -100,12 +106,20 @@ class _Execution:
         self._sessions = sessions
         self._run_id = run_id
         self._items = {item.resource.node_id: item for item in plan.going}
+        self._untying = threading.Lock()
+        self._moved: str | None = None
+        self._halted: str | None = None
         with engine.connect() as connection:
             self._outcomes = dict(journal.outcomes(connection, plan.plan_id))
             self._accepted = journal.answered(connection, plan.plan_id)
+            self._untied = dict(journal.untied(connection, plan.plan_id))
+            self._begun = journal.begun(connection, plan.plan_id)
+            self._failed_before = journal.failed_before(connection, plan.plan_id)
 
     def run(self) -> list[Result]:
         with ThreadPoolExecutor(POOL, thread_name_prefix="cleanup") as pool:
+            self._moved = self._how_moved(pool)
+            self._halted = self._canaries()
             for wave in sorted({item.wave or 0 for item in self._plan.going}):
                 todo = [
                     item
@@ -115,6 +129,41 @@ class _Execution:
                 for item, ended in zip(todo, pool.map(self._delete, todo), strict=True):
                     self._outcomes[item.resource.node_id] = ended
         return [Result(item, *self._outcomes[item.resource.node_id]) for item in self._plan.going]
+
+    def _how_moved(self, pool: ThreadPoolExecutor) -> str | None:
+        """How the world differs from an approved plan that was not begun yet: none of it is done then."""
+        if self._plan.waits is None or self._begun:
+            return None
+        with self._engine.connect() as connection:
+            moved = how_moved(connection, self._plan)
+        if moved is None:
+            moved = next(filter(None, pool.map(self._not_as_planned, self._plan.going)), None)
+        return f"the world has moved since the plan was approved: {moved}" if moved else None
+
+    def _not_as_planned(self, item: PlanItem) -> str | None:
+        try:
+            now = self._sessions[item.resource.scope.provider].read(item.resource)
+        except ProviderError as error:
+            return f"{item.resource}: {error}"
+        why = self._refused(item) or (self._different(item, now) if now else "is gone")
+        return f"{item.resource}: {why}" if why else None
+
+    def _canaries(self) -> str | None:
+        """Delete the first few one by one; why the rest is left alone, or None.
+
+        What failed in an earlier plan comes last, so as not to stand in the way of the rest for ever.
+        """
+        first = [item for item in self._plan.going if item.wave == 1]
+        first.sort(key=lambda item: item.resource.node_id in self._failed_before)
+        canaries = first[: self._settings.canary]
+        for item in canaries:
+            if item.resource.node_id not in self._outcomes:
+                self._outcomes[item.resource.node_id] = self._delete(item)
+        ended = [self._outcomes[item.resource.node_id] for item in canaries]
+        failed = [detail for outcome, detail in ended if outcome == "failed"]
+        if 2 * len(failed) <= len(canaries):
+            return None
+        return f"{len(failed)} of the first {len(canaries)} failed, the first with: {failed[0]}"
 
     def _delete(self, item: PlanItem) -> tuple[Outcome, str]:
         """Bring one item to its end, whatever happens, and journal it."""
@@ -128,7 +177,9 @@ class _Execution:
         return outcome, detail
 
     def _try_to_delete(self, item: PlanItem) -> tuple[Outcome, str]:
-        blocked = self._blocked(item)
+        if self._moved is not None:
+            return "kept", self._moved
+        blocked = self._blocked(item) or self._halted
         if blocked is not None:
             return "skipped", blocked
         refused = self._refused(item)
@@ -146,9 +197,41 @@ class _Execution:
         if self._settings.dry_run:
             return "would_delete", "dry run"
         self._record(item, "intended", "")
+        for other in sorted(item.unties):
+            clings = self._untie(self._items[other], item)
+            if clings is not None:
+                return "kept", clings
         answer = session.delete(item.resource)
         self._record(item, "answered", "accepted", answer.request_ids)
         return self._wait_until_gone(item, session)
+
+    def _untie(self, other: PlanItem, item: PlanItem) -> str | None:
+        """Have another planned resource let go of the item; why it does not, or None.
+
+        It is changed by that, so that it must be as planned just before, and is known by what it is after.
+        """
+        session = self._sessions[other.resource.scope.provider]
+        with self._untying:
+            now = session.read(other.resource)
+            if now is None:
+                return None
+            why = self._refused(other) or self._different(other, now)
+            if why is not None:
+                return f"{other.resource} stays as it is: {why}"
+            answer = session.untie(other.resource, item.resource)
+            after = session.read(other.resource)
+            if after is None:
+                return None
+            kind = self._kinds[other.resource.scope.kind]
+            self._untied[other.resource.node_id] = fingerprint(after, kind.unsettled)
+            self._record(
+                other,
+                "untied",
+                f"let go of {item.resource.scope.kind} {item.resource.id}",
+                answer.request_ids,
+                self._untied[other.resource.node_id],
+            )
+        return None
 
     def _forget_what_went_along(self, item: PlanItem) -> None:
         """Take out of the inventory what a read does not find any more; the rest is the next collect's."""
@@ -222,7 +305,8 @@ class _Execution:
     def _different(self, item: PlanItem, now: Resource) -> str | None:
         """How the resource differs from what was planned, or what needs it by now."""
         kind = self._kinds[item.resource.scope.kind]
-        if fingerprint(now, kind.unsettled) != item.fingerprint:
+        planned = self._untied.get(item.resource.node_id, item.fingerprint)
+        if fingerprint(now, kind.unsettled) != planned:
             return "changed since it was planned"
         expected = self._expected_dependants(item)
         for edge in now.edges:
@@ -239,9 +323,19 @@ class _Execution:
             for name in (resource.id, resource.name, resource.reported.get("arn"))
         }
 
-    def _record(self, item: PlanItem, event: Event, detail: str, request_ids: tuple[str, ...] = ()) -> None:
+    def _record(
+        self,
+        item: PlanItem,
+        event: Event,
+        detail: str,
+        request_ids: tuple[str, ...] = (),
+        known_by: bytes | None = None,
+    ) -> None:
         node: uuid.UUID = item.resource.node_id
         with self._engine.begin() as connection:
-            journal.record(connection, self._plan.plan_id, node, self._run_id, event, detail, request_ids)
+            journal.record(
+                *(connection, self._plan.plan_id, node, self._run_id),
+                *(event, detail, request_ids, known_by),
+            )
             if event == "gone":
                 forget_resource(connection, node, self._run_id, datetime.now(UTC))

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, text
 
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far two clocks may differ; AWS refuses what is signed at a time further off."""
+
 AccountId = tuple[str, str]
 """A provider and the id of one of its accounts."""
 
@@ -84,3 +87,23 @@ def freshness_of(
         if why is not None:
             stale[row.name].setdefault(account, f"{row.region} {row.kind}: {why}")
     return Freshness(stale, {name: frozenset(accounts) for name, accounts in known.items()})
+
+
+def clock_jumped(connection: Connection, now: datetime) -> str | None:
+    """Why the clock can't be relied on, or None: by a wrong one everything looks expired, or fresh."""
+    row = connection.execute(
+        text(
+            """
+            SELECT clock_timestamp() AS database,
+                (SELECT max(succeeded_at) FROM inventory.scopes) AS collected,
+                (SELECT max(created_at) FROM inventory.plans) AS planned
+            """
+        )
+    ).one()
+    if abs(row.database - now) > CLOCK_TOLERANCE:
+        there = f"{row.database:%Y-%m-%d %H:%M}Z in the database"
+        return f"the clocks differ: it is {now:%Y-%m-%d %H:%M}Z here and {there}"
+    for what, at in (("collected", row.collected), ("planned", row.planned)):
+        if at is not None and at > now + CLOCK_TOLERANCE:
+            return f"the clock was set back: it is {now:%Y-%m-%d %H:%M}Z, and {at:%Y-%m-%d %H:%M}Z was {what}"
+    return None

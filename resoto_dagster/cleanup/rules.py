@@ -1,5 +1,6 @@
 """The user's own rules: what their searches find is marked anew in every run."""
 
+import hashlib
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,6 +21,16 @@ from resoto_dagster.inventory.search.kinds import reasons_from
 from resoto_dagster.inventory.search.parse import parse_nodes
 
 _MARKS: dict[str, MarkName] = {"clean": "clean", "protect": "protected"}
+
+
+def as_written(rule: RuleSettings) -> dict[str, Any]:
+    """What a rule says, for plans: without its name, and without what it leaves to the defaults."""
+    return rule.model_dump(mode="json", exclude={"name"}, exclude_defaults=True)
+
+
+def version_of(rule: RuleSettings) -> str:
+    """Eight hexadecimal digits that change when anything of the rule does."""
+    return hashlib.blake2b(rule.model_dump_json().encode(), digest_size=4).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +56,16 @@ def choose(connection: Connection, rule: RuleSettings, settings: CleanupSettings
 
 
 def run_rules(connection: Connection, settings: CleanupSettings, root_run_id: str) -> Marked:
-    """Let every rule mark anew; what a rule marked that is not in the settings any more is dropped.
+    """Let every rule that marks mark anew; what one marked that is not in the settings any more is dropped.
 
     A rule whose search asks for what does not exist marks nothing to go, and says so; one that protects
     raises ResotoError, since without it nothing must be deleted.
     """
-    forget_authors_except(connection, "rule", [rule.name for rule in settings.rules])
+    marking = [rule for rule in settings.rules if rule.mark in _MARKS]
+    forget_authors_except(connection, "rule", [rule.name for rule in marking])
     counts: dict[str, int] = {}
     notes: list[str] = []
-    for rule in settings.rules:
+    for rule in marking:
         try:
             chosen = choose(connection, rule, settings, root_run_id)
         except SearchError as error:

@@ -137,6 +137,18 @@ class ProviderSession(Protocol):
         in a stack with the stack. Such a resource does not keep its owner, unless it is protected.
         """
 
+    def can_untie(self, resource: StoredResource, other: StoredResource) -> bool:
+        """Whether the resource, without which another one can't go, can be made to let go of it.
+
+        Of two security groups whose rules name each other, one can lose those rules.
+        """
+
+    def untie(self, resource: StoredResource, other: StoredResource) -> Answer:
+        """Have the resource let go of the other one; no error where it has done so already.
+
+        Raises ProviderError when the API refuses.
+        """
+
     def close(self) -> None:
         """Close all connections."""
 

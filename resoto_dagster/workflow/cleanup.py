@@ -6,6 +6,7 @@ from typing import Any
 from dagster import AssetKey, AssetsDefinition, MetadataValue, OpExecutionContext, TableRecord
 from sqlalchemy import Connection, Engine
 
+from resoto_dagster.cleanup.approval import approval_of
 from resoto_dagster.cleanup.execute import execute_plan, why_not
 from resoto_dagster.cleanup.journal import outcomes
 from resoto_dagster.config import GATES
@@ -14,7 +15,7 @@ from resoto_dagster.inventory.status import inventory_version
 from resoto_dagster.workflow.actions import emitted_actions, missing_successes
 from resoto_dagster.workflow.cleanup_plan import SHOWN, describe, plan_of_run
 from resoto_dagster.workflow.graphs import Materialized, step_asset
-from resoto_dagster.workflow.project import Project, root_run_id
+from resoto_dagster.workflow.project import CONTINUES_TAG, Project, root_run_id
 
 _BEFORE = GATES[: GATES.index("post_cleanup")]
 """The actions whose required hooks must have succeeded before anything is deleted."""
@@ -45,7 +46,12 @@ def _check_required_hooks(connection: Connection, project: Project, root_run: st
 def _cleanup(context: OpExecutionContext, project: Project, engine: Engine) -> None:
     plan = plan_of_run(engine, context)
     settings = project.settings.cleanup
-    reason = why_not(plan, settings)
+    if CONTINUES_TAG in context.run.tags and plan.waits is None:
+        raise ResotoError(
+            f"nothing was deleted: plan {plan.plan_id} is another run's, and not one that waits for approval"
+        )
+    with engine.connect() as connection:
+        reason = why_not(plan, approval_of(connection, plan.plan_id), settings)
     if reason is not None:
         context.log.info("nothing is deleted: %s", reason)
         return
@@ -62,6 +68,7 @@ def _show(context: OpExecutionContext, project: Project, engine: Engine) -> Mate
     with engine.connect() as connection:
         ended = outcomes(connection, plan.plan_id)
         version = inventory_version(connection)
+        reason = why_not(plan, approval_of(connection, plan.plan_id), project.settings.cleanup)
     counts = Counter(outcome for outcome, _ in ended.values())
     metadata: dict[str, Any] = {
         "deleted": counts["gone"],
@@ -70,7 +77,6 @@ def _show(context: OpExecutionContext, project: Project, engine: Engine) -> Mate
         "failed": counts["failed"],
         "skipped": counts["skipped"],
     }
-    reason = why_not(plan, project.settings.cleanup)
     if reason is not None:
         metadata["nothing is deleted because"] = reason
     rows = []

@@ -46,6 +46,11 @@ class _Rules:
         same = owner.scope.provider == resource.scope.provider
         return session is not None and same and session.goes_along(resource, owner)
 
+    def can_untie(self, resource: StoredResource, other: StoredResource) -> bool:
+        session = self.sessions.get(resource.scope.provider)
+        same = other.scope.provider == resource.scope.provider
+        return session is not None and same and session.can_untie(resource, other)
+
 
 def _plan(context: OpExecutionContext, project: Project, engine: Engine) -> None:
     wait_for_turn(engine)

@@ -20,6 +20,9 @@ from resoto_dagster.providers import load_provider
 from resoto_dagster.providers.base import Provider, ProviderError, ProviderSession
 from resoto_dagster.settings_file import config_path, load_settings
 
+CONTINUES_TAG = "resoto/continues"
+"""The tag of a run that executes the approved plan of a workflow: the id of that workflow's first run."""
+
 
 @dataclass(frozen=True)
 class Project:
@@ -76,8 +79,8 @@ class Project:
 
 
 def root_run_id(run: DagsterRun) -> str:
-    """What all attempts at one workflow share: the id of the first of its runs."""
-    return run.root_run_id or run.run_id
+    """What all runs of one workflow share: the id of the first of them."""
+    return run.tags.get(CONTINUES_TAG) or run.root_run_id or run.run_id
 
 
 def failure(error: ResotoError) -> Failure:

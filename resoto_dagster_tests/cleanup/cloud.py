@@ -17,6 +17,8 @@ class Cloud:
         self.held: dict[str, str] = {}
         self.along: set[str] = set()
         self.takes_all: set[str] = set()
+        self.unties: set[str] = set()
+        self.untied: list[tuple[str, str]] = []
         self.deleted: list[str] = []
         self.reads: list[str] = []
         self.before_delete: Callable[[str], None] = lambda _id: None
@@ -52,6 +54,19 @@ class Cloud:
 
     def goes_along(self, resource: StoredResource, owner: StoredResource) -> bool:
         return resource.id in self.along or owner.id in self.takes_all
+
+    def can_untie(self, resource: StoredResource, other: StoredResource) -> bool:
+        return resource.id in self.unties
+
+    def untie(self, resource: StoredResource, other: StoredResource) -> Answer:
+        if resource.id in self.refuses:
+            raise ProviderError(self.refuses[resource.id])
+        with self._lock:
+            self.untied.append((resource.id, other.id))
+            now = self.resources[resource.id]
+            edges = tuple(edge for edge in now.edges if edge.value != other.id)
+            self.resources[resource.id] = replace(now, edges=edges)
+        return Answer((f"untie-{resource.id}",))
 
     def close(self) -> None:
         pass

@@ -12,13 +12,13 @@ from resoto_dagster.cleanup.plan import Plan
 from resoto_dagster.cleanup.planners import follow_marks, run_planners
 from resoto_dagster.cleanup.planning import make_plan
 from resoto_dagster.cleanup.rules import run_rules
-from resoto_dagster.config import BudgetSettings, CleanupSettings, PlannerSettings, PlannersSettings
+from resoto_dagster.config import BudgetSettings, CleaningPlannerSettings, CleanupSettings, PlannersSettings
 from resoto_dagster.model.resource import Edge, EdgeType, Resource
 from resoto_dagster_tests.cleanup.cloud import Cloud
 from resoto_dagster_tests.estate import KINDS, collect, goes_before, resource, scope
 
 EXPIRED = {"expiration": "1d"}
-EXPIRED_ON = PlannersSettings(expired=PlannerSettings(enabled=True))
+EXPIRED_ON = PlannersSettings(expired=CleaningPlannerSettings(enabled=True))
 
 
 def settings(**given: Any) -> CleanupSettings:

@@ -11,6 +11,7 @@ from resoto_dagster.cleanup.planners import Marked, follow_marks, run_planners
 from resoto_dagster.cleanup.planners.aws_vpcs import DEPENDANTS
 from resoto_dagster.cleanup.planning import make_plan
 from resoto_dagster.config import (
+    AlarmsSettings,
     AwsAccountsSettings,
     BudgetSettings,
     CleanupSettings,
@@ -240,9 +241,9 @@ def test_alarms_on_instances_that_are_gone(estate: Estate) -> None:
         alarm("of the user's own", "i-gone", namespace="Mine"),
     )
     estate.holds(*alarms, instance("i-1"))
-    estate.mark(aws_alarms=AwsAccountsSettings(**IN_ACCOUNT))
+    estate.mark(aws_alarms=AlarmsSettings(**IN_ACCOUNT))
     assert estate.marked() == {"orphan": "its instance i-gone is gone"}
-    estate.mark(aws_alarms=AwsAccountsSettings(enabled=True))
+    estate.mark(aws_alarms=AlarmsSettings(enabled=True))
     assert estate.marked() == {}, "no account is listed"
 
 
@@ -262,7 +263,7 @@ def test_trap_1_a_planner_sits_an_account_out_of_which_it_does_not_know_enough(
     estate.holds(alarm("orphan", "i-gone"), account="222222222222")
     estate.holds(alarm("no orphan", "i-1"), balancer("aws_elb", "elb", "i-1"), **given)
     accounts = {"enabled": True, "accounts": [ACCOUNT, "222222222222"]}
-    marked = estate.mark(aws_alarms=AwsAccountsSettings(**accounts), aws_load_balancers=LOAD_BALANCERS_ON)
+    marked = estate.mark(aws_alarms=AlarmsSettings(**accounts), aws_load_balancers=LOAD_BALANCERS_ON)
     assert estate.marked() == {"orphan": "its instance i-gone is gone"}, "the other account is known well"
     assert marked.notes == (
         f"planner aws_load_balancers sits aws account {ACCOUNT} out: {why}",
@@ -273,7 +274,7 @@ def test_trap_1_a_planner_sits_an_account_out_of_which_it_does_not_know_enough(
 def test_a_planner_of_what_nobody_collects_says_so(estate: Estate) -> None:
     with estate.engine.begin() as connection:
         register_kinds(connection, "aws", {}, [], "1", aws.property_types)
-    assert estate.mark(aws_alarms=AwsAccountsSettings(**IN_ACCOUNT)).notes == (
+    assert estate.mark(aws_alarms=AlarmsSettings(**IN_ACCOUNT)).notes == (
         "planner aws_alarms does nothing: no aws_cloudwatch_alarm is collected",
     )
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from resoto_dagster.cleanup.plan import Plan
-from resoto_dagster.cleanup.rules import backtest, past_runs, run_rules
+from resoto_dagster.cleanup.rules import backtest, past_runs, run_rules, version_of
 from resoto_dagster.config import CleanupSettings, RuleSettings
 from resoto_dagster.errors import ResotoError
 from resoto_dagster.inventory.collecting import InventorySink
@@ -37,7 +37,9 @@ def reasons(plan: Plan) -> dict[str, tuple[str, str, bool]]:
 
 def test_what_a_rule_s_search_finds_goes(estate: Estate) -> None:
     estate.collect(volume("v1", 1), volume("v2", 20))
-    assert reasons(estate.plan(ruled(SMALL))) == {"v1": ("rule small", "too small", True)}
+    assert reasons(estate.plan(ruled(SMALL))) == {
+        "v1": (f"rule small {version_of(SMALL)}", "too small", True)
+    }
 
 
 def test_a_rule_may_protect(estate: Estate) -> None:

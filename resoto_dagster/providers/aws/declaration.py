@@ -263,6 +263,8 @@ class AwsKind(Kind):
     deleted already, or is not the account's own; those are not collected. A kind that `takes_along` has AWS
     delete all that its resources lead to with them, or what is of the kinds named there. `changing` are
     properties that change by themselves, or when a dependant goes: no reason to keep what was planned.
+    `unties` are the calls by which it lets go of one of another kind that must otherwise outlive it; paths
+    that start with `other.` lead into what is reported of that.
     `volatile` are those that change all the time: they are no change of the resource at all.
     """
 
@@ -291,6 +293,7 @@ class AwsKind(Kind):
     tagging: Tagging | None = None
     held_back: tuple[HeldBack, ...] = ()
     takes_along: bool | tuple[str, ...] = False
+    unties: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     changing: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()
 
@@ -317,6 +320,11 @@ class AwsKind(Kind):
             Relation(link.kind, "belongs to" if link.parent else "uses", link.delete) for link in self.links
         )
         return tuple(dict.fromkeys((*placed, *linked)))
+
+    @property
+    def changing_steps(self) -> tuple[Step, ...]:
+        """All steps that change a resource of the kind, or delete it."""
+        return (*self.delete, *(step for steps in self.unties.values() for step in steps))
 
     @property
     def deletable(self) -> bool:

@@ -1,7 +1,7 @@
-"""How a resource is deleted, and which ones AWS does not delete by themselves."""
+"""How a resource is deleted or made to let go of another, and what AWS does not delete by itself."""
 
 import time
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -28,12 +28,36 @@ def delete(kind: AwsKind, resource: StoredResource, account: Account) -> tuple[s
     What the API says is not there any more counts as deleted. Raises ProviderError when it refuses.
     """
     client = account.client(kind.service, resource.scope.region)
+    ids, asked = _make_calls(kind.delete, kind.missing, client, resource.reported)
+    last = kind.delete[-1]
+    if last.each is None and last.operation not in asked:
+        raise ProviderError(f"{last.operation}: not all of {dict(last.params)} is known of {resource}")
+    return ids
+
+
+def untie(
+    kind: AwsKind, resource: StoredResource, other: StoredResource, account: Account
+) -> tuple[str, ...]:
+    """Have a resource let go of another one, as the kind declares, and return the ids of the requests.
+
+    Raises ProviderError when AWS refuses.
+    """
+    client = account.client(kind.service, resource.scope.region)
+    source = {**resource.reported, "other": other.reported}
+    ids, _ = _make_calls(kind.unties[other.scope.kind], kind.missing, client, source)
+    return ids
+
+
+def _make_calls(
+    steps: Sequence[Step], missing: Sequence[str], client: ServiceClient, reported: Mapping[str, Any]
+) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Make the calls of steps in their order. Returns the ids of the requests, and the operations asked."""
     ids: list[str] = []
     asked: set[str] = set()
-    for step in kind.delete:
-        nothing_to_do = {*kind.missing, *step.absent}
+    for step in steps:
+        nothing_to_do = {*missing, *step.absent}
         try:
-            every_params = list(_params(step, client, resource))
+            every_params = list(_params(step, client, reported))
         except ApiError as error:
             if not error.is_one_of(nothing_to_do):
                 raise
@@ -50,10 +74,7 @@ def delete(kind: AwsKind, resource: StoredResource, account: Account) -> tuple[s
                 _raise_refused(step, answer, nothing_to_do)
                 if step.until:
                     client.wait(step.until, step.operation, params)
-    last = kind.delete[-1]
-    if last.each is None and last.operation not in asked:
-        raise ProviderError(f"{last.operation}: not all of {dict(last.params)} is known of {resource}")
-    return tuple(ids)
+    return tuple(ids), frozenset(asked)
 
 
 def held_back(kind: AwsKind, resource: StoredResource) -> HeldBack | None:
@@ -76,9 +97,8 @@ def _call(step: Step, client: ServiceClient, params: dict[str, Any]) -> dict[str
         time.sleep(_PAUSE.total_seconds())
 
 
-def _params(step: Step, client: ServiceClient, resource: StoredResource) -> Params:
+def _params(step: Step, client: ServiceClient, reported: Mapping[str, Any]) -> Params:
     """The params of every call of a step; all before the first, since the calls change what is listed."""
-    reported = resource.reported
     if step.each is None:
         params = compile_params(step.params, step.const)(reported)
         if params is not None:

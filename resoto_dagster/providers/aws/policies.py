@@ -84,8 +84,8 @@ def collect_calls(kind: AwsKind) -> Iterator[Operation]:
 
 
 def cleanup_calls(kind: AwsKind) -> Iterator[Operation]:
-    """The calls of a kind's deletion, with those that list what goes first and tell when it is gone."""
-    return _operations(kind.delete, kind.service)
+    """The calls of a kind's deletion and untying, with those that list what goes first or wait for it."""
+    return _operations((kind.delete, *kind.unties.values()), kind.service)
 
 
 def tagging_calls(kind: AwsKind) -> Iterator[Operation]:

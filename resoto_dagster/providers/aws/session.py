@@ -11,7 +11,7 @@ from resoto_dagster.providers.aws.call_counts import Asked
 from resoto_dagster.providers.aws.clients import loading, new_session
 from resoto_dagster.providers.aws.collect import collect
 from resoto_dagster.providers.aws.declaration import AwsKind
-from resoto_dagster.providers.aws.deletion import delete, held_back
+from resoto_dagster.providers.aws.deletion import delete, held_back, untie
 from resoto_dagster.providers.aws.organization import ORGANIZATION, configured_accounts
 from resoto_dagster.providers.aws.reading import Reader
 from resoto_dagster.providers.aws.settings import DEFAULT_ACCOUNT, AwsSettings
@@ -78,6 +78,15 @@ class AwsSession:
             return True
         rule = held_back(self._kinds[resource.scope.kind], resource)
         return rule is not None and rule.along
+
+    def can_untie(self, resource: StoredResource, other: StoredResource) -> bool:
+        """Whether AWS has calls that make the resource let go of the other one."""
+        return other.scope.kind in self._kinds[resource.scope.kind].unties
+
+    def untie(self, resource: StoredResource, other: StoredResource) -> Answer:
+        """Make them. Raises ProviderError when AWS refuses."""
+        kind, account = self._kinds[resource.scope.kind], self._account(resource)
+        return Answer(untie(kind, resource, other, account))
 
     def close(self) -> None:
         """Close all connections."""

@@ -135,7 +135,7 @@ class _Service:
         found: dict[str, set[str]] = {}
         for kind in self._own:
             tagging = (kind.tagging.upsert, kind.tagging.remove) if kind.tagging else ()
-            for operation in (*(step.operation for step in kind.delete), *tagging):
+            for operation in (*(step.operation for step in kind.changing_steps), *tagging):
                 found.setdefault(operation, set()).add(kind.name)
         return found
 

@@ -78,7 +78,7 @@ def problems(kind: AwsKind) -> list[str]:
     check("reported", lambda: _of_reported(kind, members))
     for detail in kind.details:
         check(detail.operation, lambda detail=detail: _detail(kind, detail, members))
-    for step in kind.delete:
+    for step in kind.changing_steps:
         check(step.operation, lambda step=step: _step(kind, step, members))
     if kind.tagging:
         check("tagging", lambda: _tagging(kind, kind.tagging, members))
@@ -223,7 +223,8 @@ def _step(kind: AwsKind, step: Step, members: Mapping[str, Shape]) -> Iterator[s
         if path.startswith("item."):
             member_at(item, path.removeprefix("item."))
         else:
-            yield from _unreported(kind, path, members)
+            # What a kind unties is of its own kind so far.
+            yield from _unreported(kind, path.removeprefix("other."), members)
     if step.errors:
         shape_at(operation.output_shape, step.errors)
     if step.until:

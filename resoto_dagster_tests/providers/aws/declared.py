@@ -20,11 +20,11 @@ def declared_operations() -> list[tuple[str, str]]:
 
 
 def _methods(kind: AwsKind) -> Iterator[tuple[str, str]]:
-    for call in (kind.api, kind.global_api, *(step.each for step in kind.delete)):
+    for call in (kind.api, kind.global_api, *(step.each for step in kind.changing_steps)):
         yield from ((kind.service, method) for method in _calls(call))
     for detail in kind.details:
         yield detail.service or kind.service, detail.operation
-    for step in kind.delete:
+    for step in kind.changing_steps:
         yield kind.service, step.operation
     if kind.tagging:
         yield kind.service, kind.tagging.upsert

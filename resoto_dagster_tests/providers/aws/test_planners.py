@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from resoto_dagster.cleanup.planners import run_planners
 from resoto_dagster.config import (
-    AwsAccountsSettings,
+    AlarmsSettings,
     CleanupSettings,
     LoadBalancersSettings,
     PlannersSettings,
@@ -74,7 +74,7 @@ def test_what_nothing_uses_is_found(
         settings = PlannersSettings(
             volumes=VolumesSettings(enabled=True, min_age="1s"),
             aws_load_balancers=LoadBalancersSettings(enabled=True, min_age="1s"),
-            aws_alarms=AwsAccountsSettings(enabled=True, accounts=[ACCOUNT]),
+            aws_alarms=AlarmsSettings(enabled=True, accounts=[ACCOUNT]),
         )
         marked = run_planners(connection, CleanupSettings(planners=settings), "run-1")
     assert marked.notes == ()

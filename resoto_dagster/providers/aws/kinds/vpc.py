@@ -17,6 +17,23 @@ def _bucket(destination: str) -> str | None:
     return destination.split(":", 5)[5].partition("/")[0] if ":s3:::" in destination else None
 
 
+def _naming(egress: bool) -> Value:
+    """The id, as a list, of an item that is a rule in one direction that names the other group."""
+
+    def rule(id_: str, is_egress: bool, named: str | None, other: str) -> list[str] | None:
+        return [id_] if named == other and is_egress is egress else None
+
+    paths = ("SecurityGroupRuleId", "IsEgress", "ReferencedGroupInfo.GroupId")
+    return Value((*(f"item.{path}" for path in paths), "other.id"), rule)
+
+
+_RULES = Call(
+    operation="describe_security_group_rules",
+    items="SecurityGroupRules",
+    params={"Filters": Value("id", lambda group: [{"Name": "group-id", "Values": [group]}])},
+    page_size=1000,
+)
+
 KINDS = (
     AwsKind(
         name="aws_vpc",
@@ -87,6 +104,17 @@ KINDS = (
         held_back=(
             HeldBack("name", ("default",), "a network's default group goes with the network", along=True),
         ),
+        unties={
+            "aws_ec2_security_group": tuple(
+                Step(
+                    operation=f"revoke_security_group_{direction}",
+                    each=_RULES,
+                    params={"GroupId": "id", "SecurityGroupRuleIds": _naming(egress=direction == "egress")},
+                    absent=("InvalidSecurityGroupRuleId.NotFound",),
+                )
+                for direction in ("ingress", "egress")
+            )
+        },
     ),
     AwsKind(
         name="aws_ec2_route_table",
