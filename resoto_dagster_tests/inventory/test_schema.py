@@ -29,7 +29,7 @@ migrate(inventory_engine())
 """
 TABLES = {
     *("kinds", "properties", "accounts", "scopes", "resources", "words", "marks", "annotations"),
-    *("history", "snapshots"),
+    *("notices", "announcements", "history", "snapshots"),
     *("edges", "deferred_edges", "past_edges"),
     *("actions", "hook_outcomes", "event_batches", "plans", "plan_items", "journal", "metrics"),
 }
