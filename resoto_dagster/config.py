@@ -1,10 +1,20 @@
 """The settings: every one of them with its meaning and its default."""
 
+import os
 import re
 from datetime import timedelta
 from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    model_validator,
+)
 
 from resoto_dagster.model.durations import parse_duration, spell_duration
 
@@ -57,6 +67,75 @@ def _cron(value: object) -> str:
     return value
 
 
+_DOMAIN = r"(?:[A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}"
+_ADDRESS = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@({_DOMAIN})")
+
+
+def mail_domain(text: str) -> str | None:
+    """The domain of a mail address, in small letters; None for what is no plain address."""
+    found = _ADDRESS.fullmatch(text)
+    return found[1].lower() if found else None
+
+
+def _mail_address(value: object) -> str:
+    if not isinstance(value, str) or mail_domain(value) is None:
+        raise ValueError("expected a mail address, e.g. team@example.com")
+    return value
+
+
+def _mail_domain(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(_DOMAIN, value):
+        raise ValueError("expected what stands behind the @ of a mail address, e.g. example.com")
+    return value.lower()
+
+
+def _web_address(value: object) -> str:
+    """A URL as it was written. What is refused is not repeated: the path may be a secret."""
+    expected = "expected an address that starts with https:// (http:// only to this machine itself)"
+    if not isinstance(value, str) or not re.fullmatch("[!-~]+", value):
+        raise ValueError(expected)
+    try:
+        parts = urlsplit(value)
+        here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        fine = parts.hostname and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        raise ValueError(expected) from None
+    if not fine or parts.scheme not in ("https", *(("http",) if here else ())):
+        raise ValueError(expected)
+    return value
+
+
+def _base_address(value: object) -> str:
+    address = _web_address(value)
+    if "?" in address or "#" in address:
+        raise ValueError("expected an address without ? and #")
+    return address.rstrip("/")
+
+
+def _secret(value: object) -> SecretStr:
+    """A secret as it was written, or that of the environment's variable which it names as `${NAME}`."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("expected a text in quotes, or ${NAME} for the environment's variable NAME")
+    named = re.fullmatch(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value)
+    if named is None:
+        return SecretStr(value)
+    found = os.environ.get(named[1], "")
+    if not found:
+        raise ValueError(f"the environment has no variable {named[1]}")
+    return SecretStr(found)
+
+
+def _secret_address(value: object) -> SecretStr:
+    secret = _secret(value)
+    _web_address(secret.get_secret_value())
+    return secret
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+SecretAddress = Annotated[SecretStr, BeforeValidator(_secret_address)]
+MailAddress = Annotated[str, BeforeValidator(_mail_address)]
+MailDomain = Annotated[str, BeforeValidator(_mail_domain)]
+BaseAddress = Annotated[str, BeforeValidator(_base_address)]
 Duration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(spell_duration)]
 Cron = Annotated[str, BeforeValidator(_cron)]
 Name = Annotated[str, BeforeValidator(_name)]
@@ -217,6 +296,72 @@ class TagValidatorSettings(_Section):
     )
 
 
+class OwnerSettings(_Section):
+    """How one owner is told: exactly one of these."""
+
+    slack: SecretAddress | None = Field(default=None, description="The URL of an incoming webhook of Slack.")
+    discord: SecretAddress | None = Field(default=None, description="The URL of a webhook of Discord.")
+    mail: MailAddress | None = Field(default=None, description="An address that mail is sent to.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "OwnerSettings":
+        if sum(way is not None for way in (self.slack, self.discord, self.mail)) != 1:
+            raise ValueError("expected exactly one of: slack, discord, mail")
+        return self
+
+
+class MailSettings(_Section):
+    """The server that takes mail to owners."""
+
+    host: str = Field(min_length=1, description="The mail server's name.")
+    port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How the connection is encrypted."
+    )
+    user: str | None = Field(default=None, description="Who logs in; by default nobody does.")
+    password: Secret | None = Field(default=None, description="The user's password.")
+    sender: MailAddress = Field(description="The address that mail comes from.")
+
+    @model_validator(mode="after")
+    def _login(self) -> "MailSettings":
+        if (self.user is None) != (self.password is None):
+            raise ValueError("expected user and password, or neither")
+        if self.user is not None and self.security == "none":
+            raise ValueError("a password is not sent in the clear; expected security: starttls or tls")
+        return self
+
+
+class NoticesSettings(_Section):
+    """How owners are told of what is going to be deleted, and how they keep it. Nobody is by default."""
+
+    owner_tags: list[str] = Field(
+        default=["owner"], description="The tags that name an owner; the first one that does counts."
+    )
+    accounts: dict[str, dict[str, str]] = Field(
+        default={}, description="By provider and the id of an account, who owns what bears no owner's name."
+    )
+    default: str | None = Field(default=None, description="Who owns what nobody else does.")
+    owners: dict[str, OwnerSettings] = Field(default={}, description="By name, how an owner is told.")
+    mail: MailSettings | None = Field(default=None, description="The server that takes mail to owners.")
+    mail_domains: list[MailDomain] = Field(
+        default=[],
+        description="An owner's tag that is a mail address of one of these domains is mailed directly.",
+    )
+    link: BaseAddress | None = Field(
+        default=None, description="Where owners reach the keep page; without it messages have no link."
+    )
+    host: str = Field(default="127.0.0.1", description="The address that `resoto notices serve` binds.")
+    port: int = Field(default=9956, ge=0, le=65535, description="Its port.")
+    keep_for: Duration = Field(
+        default=timedelta(days=30), description="How long what an owner keeps by the link is protected."
+    )
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is anybody who can be told."""
+        return bool(self.owners or (self.mail and self.mail_domains))
+
+
 class CleanupSettings(_Section):
     """Cleanup is off until it is enabled, does not delete while `dry_run`, and only in listed accounts."""
 
@@ -245,6 +390,9 @@ class CleanupSettings(_Section):
     rules: list[RuleSettings] = Field(default=[], description="What selects resources by your own searches.")
     tag_validator: TagValidatorSettings = Field(
         default=TagValidatorSettings(), description="Shortens expiration tags to what an account allows."
+    )
+    notices: NoticesSettings = Field(
+        default=NoticesSettings(), description="How owners are told before their resources are deleted."
     )
 
 

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from resoto_dagster.config import GATES, ProviderSettings, Settings
+from resoto_dagster.config import GATES, NoticesSettings, ProviderSettings, Settings
 from resoto_dagster.errors import ConfigError
 from resoto_dagster.model.base_kinds import BASE_KINDS
 from resoto_dagster.model.kind import Kind
@@ -32,6 +32,8 @@ _EXPECTED = {
     "invalid_key": "expected a text as key",
 }
 """What pydantic's types of errors are called here; its own words are for programmers."""
+_WITH_SECRETS = ("cleanup", "notices")
+"""Where values are never repeated: a webhook's address or a password may be among them."""
 
 
 class _Problem(Exception):
@@ -122,7 +124,8 @@ def _validated(model: type[BaseModel], data: Any, at: Sequence[Hashable]) -> Any
             key = problem["loc"][-1]
             known = _fields_at(model, problem["loc"][:-1])
             raise _Problem(place, f"unknown key {key!r}; {_meant(key, known)}") from None
-        raise _Problem(place, _told(problem)) from None
+        secret = place[: len(_WITH_SECRETS)] == _WITH_SECRETS
+        raise _Problem(place, _told(problem, repeat=not secret)) from None
 
 
 def _place_in(data: Any, location: Sequence[int | str]) -> _Place:
@@ -138,13 +141,15 @@ def _place_in(data: Any, location: Sequence[int | str]) -> _Place:
     return tuple(place)
 
 
-def _told(problem: ErrorDetails) -> str:
-    """What is wrong, in words for a person."""
+def _told(problem: ErrorDetails, *, repeat: bool) -> str:
+    """What is wrong, in words for a person; with the value itself only where it may be repeated."""
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
     text, value = _EXPECTED.get(problem["type"], problem["msg"]), problem["input"]
     if value is None:
         return f"{text}, but there is nothing"
+    if not repeat:
+        return "is missing" if problem["type"] == "missing" else text
     hint = " (put it into quotes)" if problem["type"] == "string_type" and isinstance(value, int) else ""
     return f"{text}, not {value!r}{hint}"
 
@@ -194,6 +199,7 @@ def _check_names(settings: Settings) -> None:
     _check_providers(settings.cleanup.accounts, ("cleanup", "accounts"))
     _check_providers(settings.cleanup.tag_validator.accounts, ("cleanup", "tag_validator", "accounts"))
     _check_rules(settings)
+    _check_notices(settings.cleanup.notices)
     planners, place = settings.cleanup.planners, ("cleanup", "planners")
     _check_providers(planners.untagged.accounts, (*place, "untagged", "accounts"))
     _check_kinds(planners.untagged.kinds, settings, (*place, "untagged", "kinds"))
@@ -221,6 +227,30 @@ def _check_rules(settings: Settings) -> None:
             parse_nodes(rule.search)
         except SearchError as error:
             raise _Problem((*place, "search"), str(error)) from None
+
+
+def _check_notices(notices: NoticesSettings) -> None:
+    """Refuse owners whom nobody knows how to tell."""
+    place = ("cleanup", "notices")
+    _check_providers(notices.accounts, (*place, "accounts"))
+    named: list[tuple[_Place, str]] = [
+        ((*place, "accounts", provider, account), name)
+        for provider, accounts in notices.accounts.items()
+        for account, name in accounts.items()
+    ]
+    if notices.default is not None:
+        named.append(((*place, "default"), notices.default))
+    for where, name in named:
+        if name not in notices.owners:
+            known = list(notices.owners)
+            meant = _meant(name, known) if known else "nobody is named there"
+            raise _Problem(where, f"is no name under cleanup.notices.owners; {meant}")
+    if notices.mail is None:
+        for name, owner in notices.owners.items():
+            if owner.mail is not None:
+                raise _Problem((*place, "owners", name, "mail"), "needs the server in cleanup.notices.mail")
+        if notices.mail_domains:
+            raise _Problem((*place, "mail_domains"), "needs the server in cleanup.notices.mail")
 
 
 def _check_providers(names: Iterable[str], place: _Place) -> None:

@@ -9,6 +9,7 @@ from resoto_dagster.cli.demo import demo
 from resoto_dagster.cli.kinds import kinds
 from resoto_dagster.cli.marks import clean, keep, protect, unmark
 from resoto_dagster.cli.metrics import app as metrics
+from resoto_dagster.cli.notices import app as notices
 from resoto_dagster.cli.plan import app as plan
 from resoto_dagster.cli.rules import app as rules
 from resoto_dagster.cli.run import run
@@ -30,5 +31,5 @@ app = typer.Typer(
 )
 for command in (run, status, search, kinds, protect, keep, clean, unmark, audit, demo):
     app.command()(command)
-for group in (plan, rules, metrics, snapshot, config, aws):
+for group in (plan, rules, notices, metrics, snapshot, config, aws):
     app.add_typer(group)

@@ -32,6 +32,8 @@ def test_there_are_all_commands() -> None:
         "kinds",
         "metrics serve",
         "metrics show",
+        "notices serve",
+        "notices test",
         "plan diff",
         "plan show",
         "protect",

@@ -1,0 +1,161 @@
+"""Announcing deletions: each owner is told in one message, and only what was told is written down.
+
+A grace begins with an announcement. One is written down after its message was accepted: whoever dies between
+the two tells it twice, and never lets a grace begin that nobody was told of.
+"""
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine, text
+
+from resoto_dagster.cleanup.notices import message_about, tell
+from resoto_dagster.cleanup.owners import Owner, owner_of
+from resoto_dagster.config import NoticesSettings
+from resoto_dagster.errors import ResotoError
+from resoto_dagster.model.resource import StoredResource
+
+LINK_LASTS = timedelta(days=90)
+"""How long the link of a notice is good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announceable:
+    """A resource that is to go, and that its owner is to be told of.
+
+    `authors` are source and author of the marks whose grace has not begun, `due` is when it may go if it is
+    told now, `monthly_cost` is in US dollars.
+    """
+
+    resource: StoredResource
+    account_name: str | None
+    region: str
+    reason: str
+    authors: tuple[tuple[str, str], ...]
+    due: datetime
+    monthly_cost: float | None
+
+
+def announce(
+    engine: Engine, settings: NoticesSettings, found: Sequence[Announceable], now: datetime
+) -> list[str]:
+    """Tell every owner of theirs, in one message each, and write down what was told.
+
+    Where there is nobody to tell, the plan itself is the announcement. Returns what people should know: who
+    could not be told, of whose resources nothing is written down then, and how many have no owner.
+    """
+    owned: dict[Owner | None, list[Announceable]] = {}
+    for one in found:
+        owned.setdefault(owner_of(one.resource, settings), []).append(one)
+    nobodys = owned.pop(None, [])
+    if nobodys:
+        with engine.begin() as connection:
+            _write(connection, nobodys, now, None)
+    notes = []
+    if nobodys and settings.configured:
+        notes.append(f"no owner is known of {_count(nobodys)}: only the plan announces them")
+    for owner, theirs in owned.items():
+        assert owner is not None
+        token = None if settings.link is None else secrets.token_urlsafe(32)
+        link = None if token is None else f"{settings.link}/keep/{token}"
+        try:
+            tell(owner, message_about(theirs, settings, link), settings)
+        except ResotoError as error:
+            notes.append(f"{error}; {_count(theirs)} stay until it is told")
+            continue
+        with engine.begin() as connection:
+            _write(connection, theirs, now, _write_notice(connection, owner.name, now, token))
+    return notes
+
+
+def _count(found: Sequence[Announceable]) -> str:
+    return f"{len(found)} resource" + ("" if len(found) == 1 else "s")
+
+
+def token_hash(token: str) -> bytes:
+    """What is kept of a link's token: who reads the database can't make the link from it."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _write_notice(connection: Connection, owner: str, now: datetime, token: str | None) -> int:
+    statement = """
+        INSERT INTO inventory.notices (owner, sent_at, token) VALUES (:owner, :now, :token)
+        RETURNING notice_id
+    """
+    hashed = None if token is None else token_hash(token)
+    notice_id: int = connection.execute(
+        text(statement), {"owner": owner, "now": now, "token": hashed}
+    ).scalar_one()
+    return notice_id
+
+
+def _write(
+    connection: Connection, found: Iterable[Announceable], now: datetime, notice_id: int | None
+) -> None:
+    rows = [
+        {"node": one.resource.node_id, "source": source, "author": author, "now": now, "notice": notice_id}
+        for one in found
+        for source, author in one.authors
+    ]
+    if rows:
+        statement = """
+            INSERT INTO inventory.announcements (node_id, source, author, announced_at, notice_id)
+            VALUES (:node, :source, :author, :now, :notice)
+            ON CONFLICT (node_id, source, author) DO UPDATE SET announced_at = excluded.announced_at,
+                notice_id = excluded.notice_id
+        """
+        connection.execute(text(statement), rows)
+
+
+def announced(
+    connection: Connection, nodes: Collection[uuid.UUID]
+) -> Mapping[tuple[uuid.UUID, str, str], datetime]:
+    """When marks on these nodes were announced, by node, source and author."""
+    statement = """
+        SELECT node_id, source, author, announced_at FROM inventory.announcements
+        WHERE node_id = ANY (:nodes)
+    """
+    rows = connection.execute(text(statement), {"nodes": list(nodes)})
+    return {(row.node_id, row.source, row.author): row.announced_at for row in rows}
+
+
+def forget_announcements(
+    connection: Connection, source: str, author: str, except_nodes: Collection[uuid.UUID]
+) -> int:
+    """Drop an author's announcements of what it does not select any more. Returns how many.
+
+    Their reason is gone; should it come back, it is told anew.
+    """
+    statement = """
+        DELETE FROM inventory.announcements
+        WHERE source = :source AND author = :author AND node_id <> ALL (:nodes)
+    """
+    return connection.execute(
+        text(statement), {"source": source, "author": author, "nodes": list(except_nodes)}
+    ).rowcount
+
+
+def forget_protected(connection: Connection) -> int:
+    """Drop the announcements of what is protected now, so that it is told anew when that ends.
+
+    Returns how many.
+    """
+    statement = """
+        DELETE FROM inventory.announcements a
+        WHERE EXISTS (
+            SELECT FROM inventory.marks m
+            WHERE m.node_id = a.node_id AND m.mark = 'protected' AND (m.until IS NULL OR m.until > now())
+        )
+    """
+    return connection.execute(text(statement)).rowcount
+
+
+def forget_notices(connection: Connection, now: datetime) -> int:
+    """Drop notices whose links have ended; what they announced stays announced. Returns how many."""
+    return connection.execute(
+        text("DELETE FROM inventory.notices WHERE sent_at <= :before"), {"before": now - LINK_LASTS}
+    ).rowcount
