@@ -341,6 +341,7 @@ class NoticesSettings(_Section):
         default={}, description="By provider and the id of an account, who owns what bears no owner's name."
     )
     default: str | None = Field(default=None, description="Who owns what nobody else does.")
+    approvers: list[str] = Field(default=[], description="The owners who are told of a plan that waits.")
     owners: dict[str, OwnerSettings] = Field(default={}, description="By name, how an owner is told.")
     mail: MailSettings | None = Field(default=None, description="The server that takes mail to owners.")
     mail_domains: list[MailDomain] = Field(

@@ -4,6 +4,7 @@ import click
 from dagster import Definitions
 
 from resoto_dagster.errors import ResotoError
+from resoto_dagster.workflow.approval import approval_sensor, decision_job, notice_job, notice_sensor
 from resoto_dagster.workflow.cleanup import cleanup_asset
 from resoto_dagster.workflow.cleanup_plan import cleanup_plan_asset
 from resoto_dagster.workflow.collect import collect_assets
@@ -20,7 +21,8 @@ from resoto_dagster.workflow.tables import TABLES, InventoryTables
 
 def build_definitions(project: Project) -> Definitions:
     """Everything that a project gives Dagster."""
-    purge, snapshot = purge_job(project), snapshot_job(project)
+    purge, snapshot, notice = purge_job(project), snapshot_job(project), notice_job(project)
+    own_jobs = [decision_job(project), notice, purge, snapshot]
     hook_jobs = {hook: hook_job(project, hook) for hook in project.hooks}
     event_jobs = {provider: events_job(project, provider) for provider in listening(project)}
     return Definitions(
@@ -30,9 +32,11 @@ def build_definitions(project: Project) -> Definitions:
             cleanup_asset(project),
             metrics_asset(project),
         ],
-        jobs=[*jobs(), purge, snapshot, *hook_jobs.values(), *event_jobs.values()],
+        jobs=[*jobs(), *own_jobs, *hook_jobs.values(), *event_jobs.values()],
         schedules=[schedule(project), purge_schedule(purge), *snapshot_schedules(project, snapshot)],
         sensors=[
+            notice_sensor(project, notice),
+            approval_sensor(project),
             *(hook_sensor(project, hook, job) for hook, job in hook_jobs.items()),
             *(events_sensor(project, provider, job) for provider, job in event_jobs.items()),
         ],

@@ -240,6 +240,7 @@ def _check_notices(notices: NoticesSettings) -> None:
     ]
     if notices.default is not None:
         named.append(((*place, "default"), notices.default))
+    named += [((*place, "approvers"), name) for name in notices.approvers]
     for where, name in named:
         if name not in notices.owners:
             known = list(notices.owners)

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Engine, text
 
 from resoto_dagster.cleanup.notices import message_about, tell
 from resoto_dagster.cleanup.owners import Owner, owner_of
-from resoto_dagster.config import NoticesSettings
+from resoto_dagster.cleanup.plan import Plan
+from resoto_dagster.config import CleanupSettings, NoticesSettings
 from resoto_dagster.errors import ResotoError
 from resoto_dagster.model.resource import StoredResource
 
@@ -28,7 +29,7 @@ class Announceable:
     """A resource that is to go, and that its owner is to be told of.
 
     `authors` are source and author of the marks whose grace has not begun, `due` is when it may go if it is
-    told now, `monthly_cost` is in US dollars.
+    told now, `monthly_cost` is in US dollars. Of what is `quiet` nobody is told: the plan announces it.
     """
 
     resource: StoredResource
@@ -38,6 +39,26 @@ class Announceable:
     authors: tuple[tuple[str, str], ...]
     due: datetime
     monthly_cost: float | None
+    quiet: bool = False
+
+
+def announceable(plan: Plan, settings: CleanupSettings, now: datetime) -> list[Announceable]:
+    """What of a plan that was just made begins its grace by being told of."""
+    quiet = {("rule", rule.name) for rule in settings.rules if not rule.notify}
+    return [
+        Announceable(
+            resource=item.resource,
+            account_name=item.account_name,
+            region=item.region,
+            reason=item.reason,
+            authors=item.grace.announces,
+            due=now + item.grace.length,
+            monthly_cost=item.monthly_cost,
+            quiet=quiet.issuperset(item.grace.announces),
+        )
+        for item in plan.kept
+        if item.grace is not None and item.grace.due is None and item.kept == str(item.grace)
+    ]
 
 
 def announce(
@@ -50,11 +71,11 @@ def announce(
     """
     owned: dict[Owner | None, list[Announceable]] = {}
     for one in found:
-        owned.setdefault(owner_of(one.resource, settings), []).append(one)
+        if not one.quiet:
+            owned.setdefault(owner_of(one.resource, settings), []).append(one)
     nobodys = owned.pop(None, [])
-    if nobodys:
-        with engine.begin() as connection:
-            _write(connection, nobodys, now, None)
+    with engine.begin() as connection:
+        _write(connection, [*nobodys, *(one for one in found if one.quiet)], now, None)
     notes = []
     if nobodys and settings.configured:
         notes.append(f"no owner is known of {_count(nobodys)}: only the plan announces them")
@@ -121,6 +142,14 @@ def announced(
     """
     rows = connection.execute(text(statement), {"nodes": list(nodes)})
     return {(row.node_id, row.source, row.author): row.announced_at for row in rows}
+
+
+def forget_authors_announcements(connection: Connection, settings: CleanupSettings) -> int:
+    """Drop the announcements of rules and planners that are not in force any more. Returns how many."""
+    planners = [name for name, one in settings.planners if one.enabled]
+    in_force = [f"rule {rule.name}" for rule in settings.rules] + [f"planner {name}" for name in planners]
+    statement = "DELETE FROM inventory.announcements WHERE source || ' ' || author <> ALL (:in_force)"
+    return connection.execute(text(statement), {"in_force": in_force}).rowcount
 
 
 def forget_announcements(

@@ -76,6 +76,44 @@ def decide(
         raise ResotoError(f"plan {plan.plan_id} was {approval_of(connection, plan.plan_id)}")
 
 
+def approved_and_untouched(connection: Connection, settings: CleanupSettings) -> list[tuple[int, str]]:
+    """The approved plans of which nothing was tried yet, by number and the workflow that made them."""
+    rows = connection.execute(
+        text(
+            """
+            SELECT plan_id, p.root_run_id FROM inventory.plans p JOIN inventory.approvals a USING (plan_id)
+            WHERE a.decision = 'approved' AND p.created_at >= :since
+                AND NOT EXISTS (SELECT FROM inventory.journal j WHERE j.plan_id = p.plan_id)
+            ORDER BY plan_id
+            """
+        ),
+        {"since": datetime.now(UTC) - settings.approval_expires},
+    )
+    return [(plan_id, root_run_id) for plan_id, root_run_id in rows]
+
+
+def latest_waiting(connection: Connection, settings: CleanupSettings) -> tuple[int, str] | None:
+    """The last plan of all, if it waits for a decision: its number, and a key of what it deletes.
+
+    Plans alike have the same key for as long as the first of them can be approved: nobody is told twice.
+    """
+    row = connection.execute(
+        text(
+            """
+            SELECT p.plan_id, p.hash, p.created_at FROM inventory.plans p
+            WHERE p.plan_id = (SELECT max(plan_id) FROM inventory.plans) AND p.waits IS NOT NULL
+                AND p.held IS NULL AND p.created_at >= :since
+                AND NOT EXISTS (SELECT FROM inventory.approvals a WHERE a.plan_id = p.plan_id)
+            """
+        ),
+        {"since": datetime.now(UTC) - settings.approval_expires},
+    ).one_or_none()
+    if row is None:
+        return None
+    period = int(row.created_at.timestamp() // settings.approval_expires.total_seconds())
+    return row.plan_id, f"{row.hash.hex()}-{period}"
+
+
 def why_not_approved(plan: Plan, approval: Approval | None, settings: CleanupSettings) -> str | None:
     """Why a plan may not be executed for want of an approval, or None."""
     if plan.waits is None:

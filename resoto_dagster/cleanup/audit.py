@@ -1,9 +1,13 @@
 """What plans said of a resource, and what was done to it: the whole story of a deletion."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
+
+from resoto_dagster.cleanup.approval import Approval, approval_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,9 @@ class Planned:
     planned_at: datetime
     hash: str
     held: str | None
+    waits: str | None
+    approval: Approval | None
+    rules: Mapping[str, Mapping[str, Any]]
     kind: str
     id: str
     name: str
@@ -40,6 +47,7 @@ class Planned:
     reason: str
     author: str
     born: datetime
+    monthly_cost: float | None
     wave: int | None
     kept: str | None
     along_with: str | None
@@ -47,8 +55,8 @@ class Planned:
 
 
 _PLANNED = """
-    SELECT p.plan_id, p.root_run_id, p.created_at, p.hash, p.held, i.kind, i.id, i.name, i.provider,
-        i.account, i.account_name, i.region, i.reason, i.author, i.born, i.wave, i.kept, i.node_id
+    SELECT p.plan_id, p.root_run_id, p.created_at, p.hash, p.held, p.waits, p.rules, i.kind, i.id, i.name,
+        i.provider, i.account, i.account_name, i.region, i.reason, i.author, i.born, i.monthly_cost, i.wave, i.kept, i.node_id
     FROM inventory.plan_items i JOIN inventory.plans p USING (plan_id)
     WHERE i.id = :id OR EXISTS (
         SELECT FROM jsonb_array_elements(i.takes_along) along WHERE along ->> -1 = :id)
@@ -69,6 +77,9 @@ def story_of(connection: Connection, id_: str) -> list[Planned]:
             planned_at=row.created_at,
             hash=row.hash.hex(),
             held=row.held,
+            waits=row.waits,
+            approval=approval_of(connection, row.plan_id),
+            rules={name: rule for name, rule in row.rules.items() if f"rule {name} " in f"{row.author}, "},
             kind=row.kind,
             id=row.id,
             name=row.name,
@@ -79,6 +90,7 @@ def story_of(connection: Connection, id_: str) -> list[Planned]:
             reason=row.reason,
             author=row.author,
             born=row.born,
+            monthly_cost=row.monthly_cost,
             wave=row.wave,
             kept=row.kept,
             along_with=None if row.id == id_ else f"{row.kind} {row.id}",

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from resoto_dagster.cleanup.owners import Owner
+from resoto_dagster.cleanup.plan import Plan
 from resoto_dagster.cleanup.sending import post, send_mail
 from resoto_dagster.config import NoticesSettings
 from resoto_dagster.errors import ResotoError
@@ -63,6 +64,25 @@ def message_about(
         resources=tuple(map(_told, ordered)),
         link=link,
         closing=f"{closing} The whole plan: `resoto plan show`.",
+    )
+
+
+def approval_message(plan: Plan) -> Message:
+    """What tells of a plan that waits for approval."""
+    what = "1 resource" if len(plan.going) == 1 else f"{len(plan.going)} resources"
+    return Message(
+        subject=f"Plan {plan.plan_id} waits for approval",
+        headline=(
+            f"Plan {plan.plan_id} would delete {what} and waits for approval: {plan.waits}. "
+            f"Saves ${plan.monthly_cost:,.2f} a month, as far as known."
+        ),
+        resources=tuple(f"{item.resource}: {item.reason} [{item.author}]" for item in plan.going),
+        link=None,
+        closing=(
+            f"Look at it: `resoto plan show --run {plan.root_run_id}`. Then decide: "
+            f"`resoto plan approve {plan.plan_id} --reason WHY`, `resoto plan reject {plan.plan_id} "
+            "--reason WHY`, or in the UI the job decide_on_plan."
+        ),
     )
 
 

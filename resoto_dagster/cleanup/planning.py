@@ -30,6 +30,7 @@ _MARKED = f"""
         FROM inventory.marks m JOIN inventory.resources r ON r.node_id = m.node_id
         LEFT JOIN inventory.announcements n
             ON n.node_id = m.node_id AND n.source = m.source AND n.author = m.author
+            AND n.announced_at >= greatest(r.first_seen, r.ctime)
         WHERE m.mark = 'clean' AND (
             m.root_run_id = :root_run_id
             -- a person meant the resource there was then, not one that bears its name by now

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
+from resoto_dagster.cleanup.announcements import forget_announcements
 from resoto_dagster.cleanup.freshness import freshness_of
 from resoto_dagster.cleanup.planners.selection import Marked, Selected, found_by, known_well
 from resoto_dagster.config import CleanupSettings, RuleSettings
@@ -35,9 +36,10 @@ def version_of(rule: RuleSettings) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a rule marks now, and the accounts that it sits out, with the reasons."""
+    """What a rule marks now, of all that its search found, and the accounts it sits out, with the reasons."""
 
     selected: tuple[Selected, ...]
+    found: tuple[Selected, ...]
     notes: tuple[str, ...]
 
 
@@ -46,13 +48,13 @@ def choose(connection: Connection, rule: RuleSettings, settings: CleanupSettings
 
     Raises SearchError for a kind or property that does not exist.
     """
-    selected = found_by(connection, rule.search, lambda _: rule.reason)
+    found = tuple(found_by(connection, rule.search, lambda _: rule.reason))
     if rule.mark == "protect":
-        return Chosen(tuple(selected), ())
+        return Chosen(found, found, ())
     names = reasons_from(parse_nodes(rule.search))
     freshness = freshness_of(connection, names, settings.max_data_age, root_run_id)
-    chosen, notes = known_well(f"rule {rule.name}", selected, freshness, names)
-    return Chosen(tuple(chosen), tuple(notes))
+    chosen, notes = known_well(f"rule {rule.name}", found, freshness, names)
+    return Chosen(tuple(chosen), found, tuple(notes))
 
 
 def run_rules(connection: Connection, settings: CleanupSettings, root_run_id: str) -> Marked:
@@ -66,14 +68,18 @@ def run_rules(connection: Connection, settings: CleanupSettings, root_run_id: st
     counts: dict[str, int] = {}
     notes: list[str] = []
     for rule in marking:
+        author = Author("rule", rule.name, root_run_id)
         try:
             chosen = choose(connection, rule, settings, root_run_id)
         except SearchError as error:
             if rule.mark == "protect":
                 raise ResotoError(f"rule {rule.name} can't protect: {error}") from None
-            chosen = Chosen((), (f"rule {rule.name} does nothing: {error}",))
+            notes.append(f"rule {rule.name} does nothing: {error}")
+            counts[rule.name] = replace_marks(connection, author, [])
+            continue
+        forget_announcements(connection, "rule", rule.name, [one.node_id for one in chosen.found])
         marks = [Mark(one.node_id, _MARKS[rule.mark], one.reason) for one in chosen.selected]
-        counts[rule.name] = replace_marks(connection, Author("rule", rule.name, root_run_id), marks)
+        counts[rule.name] = replace_marks(connection, author, marks)
         notes += chosen.notes
     return Marked(counts, tuple(notes))
 

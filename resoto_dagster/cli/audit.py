@@ -23,8 +23,9 @@ def audit(
 
     Example: `resoto audit vol-0a1b2c`
 
-    With `--json`: all plans, each with `plan_id`, `run_id`, `planned_at`, `hash`, `held`, what and where,
-    `reason`, `author`, `born`, `wave`, `kept`, `along_with` and `entries`.
+    With `--json`: all plans, each with `plan_id`, `run_id`, `planned_at`, `hash`, `held`, `waits`, `approval`
+    (who decided, when and why), `rules` (those that marked it, as they were), what and where, `reason`,
+    `author`, `born`, `monthly_cost`, `wave`, `kept`, `along_with` and `entries`.
     """
     from resoto_dagster.cleanup.audit import story_of
 
@@ -51,6 +52,10 @@ def _tell(planned: "Planned") -> None:
     made = f"plan {planned.plan_id} of run {planned.run_id}, made {cell(planned.planned_at)}"
     say(f"  {made}: {_decision(planned)}")
     say(f"  because: {planned.reason} [{planned.author}]")
+    for name, rule in planned.rules.items():
+        say(f"  rule {name} was then: {rule['search']}")
+    if planned.approval is not None:
+        say(f"  {planned.approval}")
     for entry in planned.entries:
         requests = f", requests {' '.join(entry.request_ids)}" if entry.request_ids else ""
         detail = f": {entry.detail}" if entry.detail else ""
@@ -62,4 +67,6 @@ def _decision(planned: "Planned") -> str:
         return f"kept, {planned.kept}"
     if planned.held is not None:
         return f"held, {planned.held}"
+    if planned.waits is not None and planned.approval is None:
+        return f"waits for approval, {planned.waits}"
     return f"to delete in wave {planned.wave}"

@@ -78,7 +78,7 @@ def show(
 def approve(number: Number, reason: Reason) -> None:
     """Approve a plan that waits: it is executed as it is, or not at all if anything is different by now.
 
-    Dagster's daemon starts that by itself; without one, do it with `resoto run approved_cleanup`.
+    Dagster's daemon starts that by itself; without one, do it with `resoto plan execute 17`.
 
     Example: `resoto plan approve 17 --reason 'looked at all of it, the load test is over'`
     """
@@ -94,6 +94,39 @@ def reject(number: Number, reason: Reason) -> None:
     Example: `resoto plan reject 17 --reason 'the staging network is still needed'`
     """
     _decide(number, "rejected", reason)
+
+
+@app.command()
+def execute(number: Number) -> None:
+    """Execute an approved plan now, in this process, where no daemon of Dagster does.
+
+    Example: `resoto plan execute 17`
+    """
+    import sys
+
+    from resoto_dagster.cleanup.approval import approval_of
+    from resoto_dagster.cleanup.execute import why_not
+    from resoto_dagster.cleanup.plan import plan_of_number
+    from resoto_dagster.cli.run import print_plan
+    from resoto_dagster.errors import ResotoError
+    from resoto_dagster.settings_file import load_settings
+    from resoto_dagster.workflow.jobs import APPROVED
+    from resoto_dagster.workflow.project import CONTINUES_TAG
+    from resoto_dagster.workflow.run import run_workflow
+
+    cleanup = load_settings().cleanup
+    with inventory_database() as engine:
+        with engine.connect() as connection:
+            plan = plan_of_number(connection, number)
+            reason = why_not(plan, approval_of(connection, number), cleanup)
+        if plan.waits is None or reason is not None:
+            raise ResotoError(reason or f"plan {number} waits for no approval: its own run executes it")
+        ended = run_workflow(APPROVED, tags={CONTINUES_TAG: plan.root_run_id})
+        with engine.connect() as connection:
+            print_plan(connection, plan)
+    if not ended.success:
+        print(f"resoto: run {ended.run_id} failed: {ended.error}", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 def _decide(number: int, decision: "Decision", reason: str) -> None:

@@ -136,7 +136,9 @@ def _print_collect(connection: "Connection", run_id: str) -> None:
         say("what was not read keeps its last good state; nothing in it is cleaned up")
 
 
-def _print_plan(connection: "Connection", plan: "Plan") -> None:
+def print_plan(connection: "Connection", plan: "Plan") -> None:
+    """Print what a plan deletes and how that ended, in a few lines."""
+    from resoto_dagster.cleanup.approval import approval_of
     from resoto_dagster.cleanup.journal import outcomes
 
     waves = Counter(item.wave for item in plan.going)
@@ -146,6 +148,8 @@ def _print_plan(connection: "Connection", plan: "Plan") -> None:
     say(f"plan {plan.plan_id}: {count(len(plan.going), 'resource')} to delete{by_wave}{with_them}")
     if plan.held is not None:
         say(f"HELD, none of it is done: {plan.held}")
+    elif plan.waits is not None and approval_of(connection, plan.plan_id) is None:
+        say(f"WAITS FOR APPROVAL (`resoto plan approve {plan.plan_id}`): {plan.waits}")
     if plan.notes:
         say(f"{count(len(plan.notes), 'note')}, shown by `resoto plan show`")
     for reason, number in Counter(item.kept for item in plan.kept).most_common():
@@ -167,7 +171,7 @@ def print_run(connection: "Connection", ended: "RunSummary") -> None:
     _print_collect(connection, ended.run_id)
     plan = load_plan(connection, ended.run_id)
     if plan is not None:
-        _print_plan(connection, plan)
+        print_plan(connection, plan)
     snapshot = latest_snapshot(connection)
     if snapshot is not None:
         series = sum(len(family.samples) for family in snapshot.families)
@@ -196,6 +200,7 @@ def _as_json(connection: "Connection", ended: "RunSummary") -> dict[str, Any]:
         else {
             "plan_id": plan.plan_id,
             "held": plan.held,
+            "waits": plan.waits,
             "to_delete": len(plan.going),
             "kept": len(plan.kept),
             "outcomes": Counter(outcome for outcome, _ in outcomes(connection, plan.plan_id).values()),

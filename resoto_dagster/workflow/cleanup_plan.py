@@ -9,6 +9,13 @@ from typing import Any
 from dagster import AssetsDefinition, MetadataValue, OpExecutionContext, TableRecord
 from sqlalchemy import Engine
 
+from resoto_dagster.cleanup.announcements import (
+    announce,
+    announceable,
+    forget_authors_announcements,
+    forget_notices,
+    forget_protected,
+)
 from resoto_dagster.cleanup.plan import Plan, PlanItem, load_plan
 from resoto_dagster.cleanup.planners import follow_marks, run_planners
 from resoto_dagster.cleanup.planners.expired import unreadable
@@ -16,12 +23,14 @@ from resoto_dagster.cleanup.planners.selection import Marked
 from resoto_dagster.cleanup.planning import make_plan
 from resoto_dagster.cleanup.rules import run_rules
 from resoto_dagster.cleanup.tag_validator import shorten, too_long
+from resoto_dagster.cleanup.tagging_rules import lacking, tag
 from resoto_dagster.errors import ResotoError
 from resoto_dagster.inventory.marks import forget_authors_except
 from resoto_dagster.inventory.turn import wait_for_turn
 from resoto_dagster.model.durations import format_duration
 from resoto_dagster.model.resource import StoredResource
 from resoto_dagster.providers.base import ProviderSession
+from resoto_dagster.workflow.approval import tell_without_daemon
 from resoto_dagster.workflow.collect import INVENTORY
 from resoto_dagster.workflow.gates import pass_gate
 from resoto_dagster.workflow.graphs import Materialized, step_asset
@@ -54,13 +63,16 @@ class _Rules:
 
 def _plan(context: OpExecutionContext, project: Project, engine: Engine) -> None:
     wait_for_turn(engine)
-    unshortened = _validate_tags(context, project, engine)
+    unchanged = [*_validate_tags(context, project, engine), *_tag(context, project, engine)]
     with engine.begin() as connection:
         forget_authors_except(connection, "hook", [hook.name for hook in project.hooks])
+        forget_authors_announcements(connection, project.settings.cleanup)
+        forget_protected(connection)
+        forget_notices(connection, datetime.now(UTC))
         ruled = run_rules(connection, project.settings.cleanup, root_run_id(context.run))
         marked = run_planners(connection, project.settings.cleanup, root_run_id(context.run))
         notes = [
-            *unshortened,
+            *unchanged,
             *ruled.notes,
             *marked.notes,
             *(unreadable(connection) if "expired" in marked.counts else ()),
@@ -85,6 +97,10 @@ def _plan(context: OpExecutionContext, project: Project, engine: Engine) -> None
     context.log.info("plan %s: %s go, %s are kept", plan.plan_id, len(plan.going), len(plan.kept))
     if plan.held:
         context.log.warning("the plan is held: %s", plan.held)
+    elif plan.waits:
+        context.log.warning("the plan waits for approval: %s", plan.waits)
+        tell_without_daemon(project, context.instance)
+    _announce(context, project, engine, plan)
 
 
 def _validate_tags(context: OpExecutionContext, project: Project, engine: Engine) -> list[str]:
@@ -100,6 +116,30 @@ def _validate_tags(context: OpExecutionContext, project: Project, engine: Engine
         failures = shorten(engine, found, project.retagger(stack))
     context.log.info("%s of %s expiration tags were shortened", len(found) - len(failures), len(found))
     return [f"could not be shortened: {resource}: {reason}" for resource, reason in failures]
+
+
+def _tag(context: OpExecutionContext, project: Project, engine: Engine) -> list[str]:
+    """Let rules tag what they find. Returns what stays as it is, and why."""
+    settings = project.settings.cleanup
+    with engine.connect() as connection:
+        found, notes = lacking(connection, settings, root_run_id(context.run))
+    if settings.dry_run or not settings.enabled:
+        return [*notes, *(f"would be tagged: {one}" for one in found)]
+    with ExitStack() as stack:
+        failures = tag(engine, found, project.retagger(stack))
+    if found:
+        context.log.info("%s tags of %s resources could not be set", len(failures), len(found))
+    return [*notes, *(f"could not be tagged: {resource}: {reason}" for resource, reason in failures)]
+
+
+def _announce(context: OpExecutionContext, project: Project, engine: Engine, plan: Plan) -> None:
+    """Tell owners of what begins its grace by that; not while nothing would be deleted after it."""
+    settings = project.settings.cleanup
+    if settings.dry_run or not settings.enabled:
+        return
+    now = datetime.now(UTC)
+    for note in announce(engine, settings.notices, announceable(plan, settings, now), now):
+        context.log.warning("%s", note)
 
 
 def _tell(context: OpExecutionContext, what: str, marked: Marked) -> None:
@@ -130,8 +170,10 @@ def describe(item: PlanItem) -> dict[str, str | int | float | bool | None]:
         "why": item.reason,
         "where": f"{scope.provider}/{item.account_name or scope.account}/{item.region}",
         "age": format_duration(datetime.now(UTC) - item.born),
+        "$/month": item.monthly_cost,
         "id": item.resource.id,
         "by": item.author,
+        "after": len(item.waits_for),
         "takes along": ", ".join(map(str, item.takes_along)),
     }
 
@@ -143,6 +185,8 @@ def _show(context: OpExecutionContext, _project: Project, engine: Engine) -> Mat
         "kept": len(plan.kept),
         "waves": max((item.wave or 0 for item in plan.going), default=0),
         "held": plan.held or "no",
+        "saves a month (US dollars)": round(plan.monthly_cost, 2),
+        "waits for approval": plan.waits or "no",
         "hash": plan.hash,
     }
     if plan.going:

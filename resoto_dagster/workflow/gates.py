@@ -72,12 +72,17 @@ def pass_gate(context: OpExecutionContext, project: Project, action: str) -> Met
     return _judge(engine, project, action, emitted, [*done, *ended])
 
 
+def sensors_live(instance: DagsterInstance) -> bool:
+    """Whether a daemon lives that evaluates sensors."""
+    if instance.schedule_storage is None:
+        return False
+    heartbeat = instance.get_daemon_heartbeats().get("SENSOR")
+    return heartbeat is not None and time.time() - heartbeat.timestamp <= DAEMON_ALIVE_SECONDS
+
+
 def _launched_by_sensors(instance: DagsterInstance, hooks: Sequence[Hook]) -> list[str] | None:
     """The hooks that sensors will launch; None when no daemon lives that would evaluate sensors."""
-    if instance.schedule_storage is None:
-        return None
-    heartbeat = instance.get_daemon_heartbeats().get("SENSOR")
-    if heartbeat is None or time.time() - heartbeat.timestamp > DAEMON_ALIVE_SECONDS:
+    if not sensors_live(instance):
         return None
     stopped = {state.instigator_name for state in instance.all_instigator_state() if not state.is_running}
     return [hook.name for hook in hooks if sensor_name(hook) not in stopped]

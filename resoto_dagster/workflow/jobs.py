@@ -18,6 +18,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from resoto_dagster.workflow.project import Project
 
 WORKFLOW = "collect_and_cleanup"
+APPROVED = "approved_cleanup"
 ONE_AT_A_TIME = {"resoto/workflow": "true"}
 """Dagster runs one run with this tag at a time (dagster.yaml); hooks' runs are free of it."""
 
@@ -40,6 +41,10 @@ def jobs() -> Sequence[UnresolvedAssetJobDefinition]:
         WORKFLOW: (AssetSelection.all(), "Collects everything, plans, cleans up and generates metrics."),
         "collect": (collected | metrics, "Collects everything and generates metrics; deletes nothing."),
         "cleanup": (steps | metrics, "Plans and cleans up on what was collected last."),
+        APPROVED: (
+            AssetSelection.assets("cleanup") | metrics,
+            "Executes a plan that was approved; the sensor on_approval launches it.",
+        ),
         "metrics": (metrics, "Generates metrics from what was collected last."),
     }
     return [

@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,9 @@ def instance_here() -> DagsterInstance:
     return DagsterInstance.from_ref(InstanceRef.from_dir(str(base), overrides=overrides))
 
 
-def run_workflow(job_name: str = WORKFLOW, run_id: str | None = None) -> RunSummary:
+def run_workflow(
+    job_name: str = WORKFLOW, run_id: str | None = None, tags: Mapping[str, str] | None = None
+) -> RunSummary:
     """Run a job to its end; the summary tells of a step's failure.
 
     Raises ConfigError and DatabaseUnavailable.
@@ -65,6 +68,7 @@ def run_workflow(job_name: str = WORKFLOW, run_id: str | None = None) -> RunSumm
         result = job.execute_in_process(
             instance=instance,
             run_id=run_id,
+            tags=dict(tags or {}),
             raise_on_error=False,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )

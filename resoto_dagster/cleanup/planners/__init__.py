@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from resoto_dagster.cleanup.announcements import forget_announcements
 from resoto_dagster.cleanup.freshness import freshness_of
 from resoto_dagster.cleanup.planners import (
     aws_alarms,
@@ -74,6 +75,7 @@ def _run(
             notes.append(f"planner {name} does nothing: no {unknown[0]} is collected")
         else:
             selected = planner.select(connection, getattr(settings.planners, name))
+            forget_announcements(connection, "planner", name, [one.node_id for one in selected])
         freshness = freshness_of(connection, planner.reasons_from, settings.max_data_age, root_run_id)
         known, sat_out = known_well(f"planner {name}", selected, freshness, planner.reasons_from)
         notes += sat_out
