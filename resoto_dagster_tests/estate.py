@@ -35,6 +35,8 @@ KINDS = {
     for kind in (
         Kind(name="sim_account", description="An account.", bases=("account",)),
         Kind(name="sim_region", description="A region.", bases=("region",)),
+        Kind(name="sim_instance_type", description="A type of instances.", bases=("instance_type",)),
+        Kind(name="sim_volume_type", description="A type of volumes.", bases=("volume_type",)),
         DeletableKind(name="sim_network", description="A network.", bases=("network",)),
         DeletableKind(name="sim_instance", description="An instance.", bases=("instance",)),
         DeletableKind(

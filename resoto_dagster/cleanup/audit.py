@@ -56,7 +56,8 @@ class Planned:
 
 _PLANNED = """
     SELECT p.plan_id, p.root_run_id, p.created_at, p.hash, p.held, p.waits, p.rules, i.kind, i.id, i.name,
-        i.provider, i.account, i.account_name, i.region, i.reason, i.author, i.born, i.monthly_cost, i.wave, i.kept, i.node_id
+        i.provider, i.account, i.account_name, i.region, i.reason, i.author, i.born, i.monthly_cost,
+        i.wave, i.kept, i.node_id
     FROM inventory.plan_items i JOIN inventory.plans p USING (plan_id)
     WHERE i.id = :id OR EXISTS (
         SELECT FROM jsonb_array_elements(i.takes_along) along WHERE along ->> -1 = :id)
