@@ -33,7 +33,7 @@ class WebService:
         self.answers: list[Answer] = []
         self.posted: list[Any] = []
         self.paths: list[str] = []
-        self.before_answer: Callable[[], None] = lambda: None
+        self.before_answer: Callable[[], object] = lambda: None
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Announcing: everybody is told of theirs, and no grace begins that nobody was told of."""
 
 import re
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -39,9 +40,10 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending.time, "sleep", lambda _: None)
 
 
-def settings(service: WebService, **given: Any) -> NoticesSettings:
+def settings(service: WebService, owners: dict[str, Any] | None = None, **given: Any) -> NoticesSettings:
+    owners = owners or {"web": {"slack": service.url}, "data": {"discord": f"{service.url}/data"}}
     return notices(
-        owners={"web": {"slack": service.url}, "data": {"discord": f"{service.url}/data"}},
+        owners=owners,
         **{"link": "https://keep.example.com/r/", **given},
     )
 
@@ -108,14 +110,33 @@ def test_who_could_not_be_told_has_no_grace_begun_and_others_have(
         announceable("v3", owner="data"),
     ]
     service.answers = [Answer(404)]
-    (note,) = announce(engine, settings(service), found, NOW)
+    with web_service() as other:
+        given = settings(service, {"web": {"slack": service.url}, "data": {"discord": other.url}})
+        (note,) = announce(engine, given, found, NOW)
     assert note == "web could not be told: Slack answered 404; 2 resources stay until it is told"
     assert [(node_id, owner) for node_id, *_, owner in known(engine)] == [(node("v3"), "data")]
     assert table(engine, "SELECT owner FROM inventory.notices") == [("data",)]
 
     later = NOW + timedelta(hours=1)
-    assert announce(engine, settings(service), found[:2], later) == []
+    assert announce(engine, given, found[:2], later) == []
     assert [row[3:] for row in known(engine)] == [(NOW, "data"), (later, "web"), (later, "web")]
+
+
+def test_a_service_that_does_not_answer_holds_up_nobody_else(
+    engine: Engine, service: WebService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "ANSWER_SECONDS", 60)
+    go_on = threading.Event()
+    service.answers = [Answer(hang=go_on)]
+    names = [f"team{number}" for number in range(20)]
+    with web_service() as other:
+        others = {name: {"slack": f"{other.url}/{name}"} for name in names}
+        given = settings(service, {"web": {"slack": service.url}, **others})
+        other.before_answer = lambda: len(other.posted) == len(names) and go_on.set()
+        found = [announceable(name, owner=name) for name in ("web", *names)]
+        (note,) = announce(engine, given, found, NOW)
+    assert note.startswith("web could not be told: Slack can't be reached: RemoteDisconnected; ")
+    assert {owner for *_, owner in known(engine)} == set(names)
 
 
 def test_dying_between_message_and_record_tells_twice_and_begins_no_grace(
