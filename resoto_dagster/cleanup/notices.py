@@ -154,7 +154,7 @@ def _parted(texts: Iterable[str], room: int, most: int) -> tuple[list[str], int]
     rest = 0
     for text in texts:
         joined = f"{parts[-1]}\n{text}" if parts else text
-        if rest or (len(parts) == most and _size(joined) > room):
+        if rest or _size(text) > room or (len(parts) == most and _size(joined) > room):
             rest += 1
         elif parts and _size(joined) <= room:
             parts[-1] = joined

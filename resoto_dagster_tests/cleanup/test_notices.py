@@ -21,6 +21,7 @@ from resoto_dagster.cleanup.notices import (
     DISCORD_EMBED,
     MAIL_TEXT,
     SLACK_SECTION,
+    Message,
     for_discord,
     for_mail,
     for_slack,
@@ -165,6 +166,14 @@ def test_what_has_no_room_is_counted(count: int) -> None:
         assert text.count("sim_volume") == count - left
         assert (left > 0) == (count > 5) or (text is mail and count == 1000)
     assert len(mail) < MAIL_TEXT + 1000
+
+
+def test_what_is_too_long_for_a_part_by_itself_is_counted() -> None:
+    message = Message("subject", "headline", ("short", "💣" * (MAIL_TEXT // 2 + 1), "short"), LINK, "closing")
+    slack, discord = slack_texts(for_slack(message)), for_discord(message)
+    assert [len(text) for text in slack[1:-1]] == [len("```\nshort\n```")]
+    assert rest(slack[-1]) == rest(discord["content"]) == rest(for_mail(message)) == 2
+    assert discord["embeds"] == [{"description": "```\nshort\n```"}]
 
 
 # sending
