@@ -13,6 +13,7 @@ from resoto_dagster.settings_file import parse_settings
 ROOT = Path(__file__).parents[1]
 CONNECT_AWS = (ROOT / "docs" / "how-to" / "connect-aws.md").read_text(encoding="utf-8")
 
+TELL_OWNERS = (ROOT / "docs" / "how-to" / "tell-owners.md").read_text(encoding="utf-8")
 COLLECT_ON_EVENTS = (ROOT / "docs" / "how-to" / "collect-on-events.md").read_text(encoding="utf-8")
 
 _BLOCK = re.compile(r"(?:^ {7,}\S.*\n(?: *\n)?)+", re.MULTILINE)
@@ -69,3 +70,19 @@ def test_the_pattern_in_the_guide_to_events_is_the_template_s_without_its_servic
     }
     shown = json.loads(COLLECT_ON_EVENTS[COLLECT_ON_EVENTS.index("    {\n") :].partition("\n\n")[0])
     assert shown == {**pattern, "detail": detail}
+
+
+def test_the_settings_in_the_guide_to_notices_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in set(re.findall(r"\$\{([A-Z_]+)\}", TELL_OWNERS)) - {"NAME"}:
+        monkeypatch.setenv(name, "https://hooks.example.com/x")
+    blocks = re.findall(r"(?:^ {4,}\S.*\n)+", TELL_OWNERS, re.MULTILINE)
+    settings = [textwrap.dedent(block) for block in blocks if block.startswith("    cleanup:")]
+    taken = [parse_settings(block, "tell-owners.md").cleanup.notices for block in settings]
+    assert [sorted(one.model_fields_set) for one in taken] == [
+        ["mail", "owners"],
+        ["accounts", "default", "owner_tags", "owners"],
+        ["mail", "mail_domains"],
+        ["keep_for", "link"],
+    ]
+    (served,) = set(re.findall(r"proxy_pass http://([\d.:]+);", TELL_OWNERS))
+    assert served == f"{taken[0].host}:{taken[0].port}"

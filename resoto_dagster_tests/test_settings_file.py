@@ -105,6 +105,84 @@ REFUSED = {
     "cleanup:\n  accounts:\n    asw: []": (
         "3: cleanup.accounts.asw: unknown provider 'asw'; did you mean 'aws'?"
     ),
+    # notices: owners that are not known, and values that may be secrets and are not repeated
+    "cleanup:\n  notices:\n    owners: {web: {mail: a@b.example}}\n"
+    "    mail: {host: m, sender: a@b.example}\n    default: wbe": (
+        "5: cleanup.notices.default: is no name under cleanup.notices.owners; did you mean 'web'?"
+    ),
+    "cleanup: {notices: {default: HIDDEN}}": (
+        "1: cleanup.notices.default: is no name under cleanup.notices.owners; nobody is named there"
+    ),
+    "cleanup:\n  notices:\n    owners: {web: {slack: 'https://s.example/HIDDEN'}}\n    accounts:\n"
+    "      aws:\n        '1': https://s.example/HIDDEN": (
+        "6: cleanup.notices.accounts.aws.1: is no name under cleanup.notices.owners; expected one of: web"
+    ),
+    "cleanup: {notices: {accounts: {awss: {}}}}": (
+        "1: cleanup.notices.accounts.awss: unknown provider 'awss'; did you mean 'aws'?"
+    ),
+    "cleanup: {notices: {accounts: {aws: https://s.example/HIDDEN}}}": (
+        "1: cleanup.notices.accounts.aws: expected a section"
+    ),
+    "cleanup:\n  notices:\n    owners:\n      web: {mail: a@b.example}": (
+        "4: cleanup.notices.owners.web.mail: needs the server in cleanup.notices.mail"
+    ),
+    "cleanup: {notices: {mail_domains: [b.example]}}": (
+        "1: cleanup.notices.mail_domains: needs the server in cleanup.notices.mail"
+    ),
+    "cleanup: {notices: {mail_domains: ['@b.example']}}": (
+        "1: cleanup.notices.mail_domains.0: expected what stands behind the @ of a mail address, "
+        "e.g. example.com"
+    ),
+    "cleanup:\n  notices:\n    owners:\n      web: {slak: https://s.example/HIDDEN}": (
+        "4: cleanup.notices.owners.web.slak: unknown key 'slak'; did you mean 'slack'?"
+    ),
+    "cleanup:\n  notices:\n    owners:\n      web: https://s.example/HIDDEN": (
+        "4: cleanup.notices.owners.web: expected a section"
+    ),
+    "cleanup: {notices: {owners: {web: {}}}}": (
+        "1: cleanup.notices.owners.web: expected exactly one of: slack, discord, mail"
+    ),
+    "cleanup: {notices: {owners: {web: {mail: a@b.example, slack: 'https://s.example/HIDDEN'}}}}": (
+        "1: cleanup.notices.owners.web: expected exactly one of: slack, discord, mail"
+    ),
+    "cleanup: {notices: {owners: {web: {mail: 'Web <a@b.example>'}}}}": (
+        "1: cleanup.notices.owners.web.mail: expected a mail address, e.g. team@example.com"
+    ),
+    "cleanup: {notices: {mail: {host: m, password: HIDDEN}}}": "1: cleanup.notices.mail.sender: is missing",
+    "cleanup: {notices: {mail: {host: m, sender: a@b.example, user: u}}}": (
+        "1: cleanup.notices.mail: expected user and password, or neither"
+    ),
+    "cleanup: {notices: {mail: {host: m, sender: a@b.example, user: u, password: 47114711}}}": (
+        "1: cleanup.notices.mail.password: expected a text in quotes, or ${NAME} for the environment's "
+        "variable NAME"
+    ),
+    "cleanup: {notices: {mail: {host: m, sender: a@b.example, user: u, password: '${NO_SUCH_THING}'}}}": (
+        "1: cleanup.notices.mail.password: the environment has no variable NO_SUCH_THING"
+    ),
+    "cleanup: {notices: {mail: {host: m, sender: a@b.example, user: u, password: HIDDEN, security: none}}}": (
+        "1: cleanup.notices.mail: a password is not sent in the clear; expected security: starttls or tls"
+    ),
+    "cleanup: {notices: {mail: {host: m, sender: a@b.example, security: ssl}}}": (
+        "1: cleanup.notices.mail.security: Input should be 'starttls', 'tls' or 'none'"
+    ),
+    "cleanup: {notices: {link: 'https://keep.example.com/?a=b'}}": (
+        "1: cleanup.notices.link: expected an address without ? and #"
+    ),
+    **{
+        f"cleanup: {{notices: {{owners: {{web: {{slack: '{address}'}}}}}}}}": (
+            "1: cleanup.notices.owners.web.slack: expected an address that starts with https:// "
+            "(http:// only to this machine itself)"
+        )
+        for address in (
+            *("HIDDEN", "http://s.example/HIDDEN", "https://", "https:///HIDDEN", "file:///HIDDEN"),
+            *("https://me:HIDDEN@s.example/", "https://s.example:99999/HIDDEN", "https://[HIDDEN/"),
+            *(
+                "https://s.example/HIDDEN x",
+                "https://s.example/HIDDEN\u00fc",
+                "http://localhost.example/HIDDEN",
+            ),
+        )
+    },
     # durations
     "actions: {pre_cleanup: {timeout: 5}}": (
         "1: actions.pre_cleanup.timeout: expected a duration as text, e.g. 5m, not 5"
@@ -264,6 +342,7 @@ def test_what_can_not_be_taken_is_told_with_its_line_and_what_was_meant(text: st
     with pytest.raises(ConfigError) as refused:
         parse_settings(text, "resoto.yaml")
     assert str(refused.value) == f"resoto.yaml, line {told}"
+    assert "HIDDEN" not in told
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", "---\n", "null\n", "providers:\n"])
@@ -320,6 +399,39 @@ def test_all_that_can_be_said_is_taken() -> None:
     assert (settings.cleanup.enabled, settings.cleanup.dry_run) == (True, False)
     assert settings.cleanup.accounts == {"aws": ["123456789012"]}
     assert settings.cleanup.max_data_age == timedelta(days=1)
+
+
+def test_secrets_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_SLACK", "https://hooks.example.com/HIDDEN")
+    monkeypatch.setenv("MAIL_PASSWORD", "${HIDDEN}")
+    text = """
+        cleanup:
+          notices:
+            owners:
+              web: {slack: "${WEB_SLACK}"}
+              data: {discord: "http://127.0.0.1:8080/HIDDEN"}
+            mail: {host: m, sender: a@b.example, user: "${USER}", password: "${MAIL_PASSWORD}"}
+            link: https://keep.example.com/resoto/
+        """
+    settings = parse_settings(text, "f")
+    notices = settings.cleanup.notices
+    web, data, mail = notices.owners["web"].slack, notices.owners["data"].discord, notices.mail
+    assert web is not None
+    assert data is not None
+    assert mail is not None
+    assert mail.password is not None
+    assert web.get_secret_value() == "https://hooks.example.com/HIDDEN"
+    assert data.get_secret_value() == "http://127.0.0.1:8080/HIDDEN"
+    assert (mail.user, mail.password.get_secret_value()) == ("${USER}", "${HIDDEN}")
+    assert notices.link == "https://keep.example.com/resoto"
+    assert "HIDDEN" not in repr(settings)
+
+    monkeypatch.setenv("WEB_SLACK", "HIDDEN")
+    with pytest.raises(
+        ConfigError, match=r"^f, line 5: cleanup.notices.owners.web.slack: expected an addr"
+    ) as no:
+        parse_settings(text, "f")
+    assert "HIDDEN" not in str(no.value)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,6 +23,9 @@ from resoto_dagster.model.resource import StoredResource
 
 LINK_LASTS = timedelta(days=90)
 """How long the link of a notice is good."""
+
+AT_A_TIME = 4
+"""How many owners are told at a time: a service that does not answer must not hold up the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,28 +73,43 @@ def announce(
     Where there is nobody to tell, the plan itself is the announcement. Returns what people should know: who
     could not be told, of whose resources nothing is written down then, and how many have no owner.
     """
-    owned: dict[Owner | None, list[Announceable]] = {}
+    owned: dict[Owner, list[Announceable]] = {}
+    nobodys: list[Announceable] = []
+    quiet: list[Announceable] = []
     for one in found:
-        if not one.quiet:
-            owned.setdefault(owner_of(one.resource, settings), []).append(one)
-    nobodys = owned.pop(None, [])
+        owner = None if one.quiet else owner_of(one.resource, settings)
+        if owner is not None:
+            owned.setdefault(owner, []).append(one)
+        elif one.quiet:
+            quiet.append(one)
+        else:
+            nobodys.append(one)
     with engine.begin() as connection:
-        _write(connection, [*nobodys, *(one for one in found if one.quiet)], now, None)
+        _write(connection, [*nobodys, *quiet], now, None)
     notes = []
     if nobodys and settings.configured:
         notes.append(f"no owner is known of {_count(nobodys)}: only the plan announces them")
-    for owner, theirs in owned.items():
-        assert owner is not None
-        token = None if settings.link is None else secrets.token_urlsafe(32)
-        link = None if token is None else f"{settings.link}/keep/{token}"
-        try:
-            tell(owner, message_about(theirs, settings, link), settings)
-        except ResotoError as error:
-            notes.append(f"{error}; {_count(theirs)} stay until it is told")
-            continue
-        with engine.begin() as connection:
-            _write(connection, theirs, now, _write_notice(connection, owner.name, now, token))
-    return notes
+    with ThreadPoolExecutor(AT_A_TIME, "tell") as pool:
+        telling = [
+            pool.submit(_tell_owner, engine, settings, owner, theirs, now) for owner, theirs in owned.items()
+        ]
+    refused = (one.result() for one in telling)
+    return [*notes, *(why for why in refused if why is not None)]
+
+
+def _tell_owner(
+    engine: Engine, settings: NoticesSettings, owner: Owner, theirs: Sequence[Announceable], now: datetime
+) -> str | None:
+    """Tell one owner, and write it down if the message was accepted; else why it was not."""
+    token = None if settings.link is None else secrets.token_urlsafe(32)
+    link = None if token is None else f"{settings.link}/keep/{token}"
+    try:
+        tell(owner, message_about(theirs, settings, link), settings)
+    except ResotoError as error:
+        return f"{error}; {_count(theirs)} stay until it is told"
+    with engine.begin() as connection:
+        _write(connection, theirs, now, _write_notice(connection, owner.name, now, token))
+    return None
 
 
 def _count(found: Sequence[Announceable]) -> str:

@@ -28,6 +28,9 @@ DISCORD_EMBED = 4096
 MAIL_TEXT = 100_000
 """How long the list of resources in a mail may be, in characters."""
 
+APPROVAL_LINE = 400
+"""How long what is said of each resource of a plan that waits may be, in characters."""
+
 _FENCE = "```"
 _REST = "and {} more, see `resoto plan show`"
 
@@ -70,13 +73,16 @@ def message_about(
 def approval_message(plan: Plan) -> Message:
     """What tells of a plan that waits for approval."""
     what = "1 resource" if len(plan.going) == 1 else f"{len(plan.going)} resources"
+    why = one_line(plan.waits or "", APPROVAL_LINE)
     return Message(
         subject=f"Plan {plan.plan_id} waits for approval",
         headline=(
-            f"Plan {plan.plan_id} would delete {what} and waits for approval: {plan.waits}. "
+            f"Plan {plan.plan_id} would delete {what} and waits for approval: {why}. "
             f"Saves ${plan.monthly_cost:,.2f} a month, as far as known."
         ),
-        resources=tuple(f"{item.resource}: {item.reason} [{item.author}]" for item in plan.going),
+        resources=tuple(
+            one_line(f"{item.resource}: {item.reason} [{item.author}]", APPROVAL_LINE) for item in plan.going
+        ),
         link=None,
         closing=(
             f"Look at it: `resoto plan show --run {plan.root_run_id}`. Then decide: "
@@ -174,7 +180,7 @@ def _parted(texts: Iterable[str], room: int, most: int) -> tuple[list[str], int]
     rest = 0
     for text in texts:
         joined = f"{parts[-1]}\n{text}" if parts else text
-        if rest or (len(parts) == most and _size(joined) > room):
+        if rest or _size(text) > room or (len(parts) == most and _size(joined) > room):
             rest += 1
         elif parts and _size(joined) <= room:
             parts[-1] = joined

@@ -3,6 +3,7 @@
 Errors tell what answered and how, and never an address: that of a webhook is a secret.
 """
 
+import contextlib
 import http.client
 import re
 import smtplib
@@ -83,10 +84,12 @@ def send_mail(mail: MailSettings, to: str, subject: str, content: str) -> None:
     message["Auto-Submitted"] = "auto-generated"  # so that nobody's absence is answered
     message.set_content(content, cte="quoted-printable")
     try:
-        with _connected(mail) as server:
+        with contextlib.closing(_connected(mail)) as server:
             if mail.user is not None and mail.password is not None:
                 server.login(mail.user, mail.password.get_secret_value())
             server.send_message(message, mail.sender, [to])
+            with contextlib.suppress(OSError):  # it is accepted, however the server says goodbye
+                server.quit()
     except smtplib.SMTPRecipientsRefused as error:
         codes = sorted({code for code, _ in error.recipients.values()})
         raise ResotoError(f"the mail server refused the address: {', '.join(map(str, codes))}") from None

@@ -50,8 +50,8 @@ def _cleanup(settings: "Settings") -> str:
 def show() -> None:
     """Show the settings in force as YAML, defaults included.
 
-    What it prints can stand in resoto.yaml. In durations `m` is minutes and `M` is months. Credentials
-    are no settings: providers find them in their own places.
+    What it prints can stand in resoto.yaml, but for secrets, which are shown as stars. In durations `m` is
+    minutes and `M` is months. Credentials are no settings: providers find them in their own places.
 
     Example: `resoto config show > everything.yaml`
     """
