@@ -1,7 +1,9 @@
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from resoto_dagster.cleanup.plan import Plan, load_plan
 from resoto_dagster.config import BudgetSettings
@@ -298,3 +300,44 @@ def test_waves_are_right_for_any_graph_without_circles(estate: Estate) -> None:
     for one in resources:
         first = [found[edge.value] or 0 for edge in one.edges]
         assert found[one.id] == max(first, default=0) + 1
+
+
+@pytest.mark.parametrize(
+    ("moved", "held"),
+    [
+        ("UPDATE inventory.scopes SET succeeded_at = now() + CAST('1 day' AS interval)", "was collected"),
+        ("UPDATE inventory.plans SET created_at = now() + CAST('1 hour' AS interval)", "was planned"),
+    ],
+)
+def test_a_clock_that_was_set_back_holds_the_plan(estate: Estate, moved: str, held: str) -> None:
+    estate.collect(*network_with_everything())
+    estate.plan()
+    with estate.engine.begin() as connection:
+        connection.execute(text(moved))
+    plan = estate.plan()
+    assert str(plan.held).startswith("the clock was set back: it is 20")
+    assert str(plan.held).endswith(held)
+    assert estate.execute(plan) == {}
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=1), timedelta(days=-400)])
+def test_a_clock_that_differs_from_the_database_s_holds_the_plan(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch, by: timedelta
+) -> None:
+    class Off(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) + by
+
+    estate.collect(*network_with_everything())
+    monkeypatch.setattr("resoto_dagster.cleanup.planning.datetime", Off)
+    assert str(estate.plan().held).startswith("the clocks differ: it is 20")
+
+
+def test_a_small_difference_of_the_clocks_is_none(estate: Estate) -> None:
+    estate.collect(*network_with_everything())
+    with estate.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE inventory.scopes SET succeeded_at = now() + CAST('1 minute' AS interval)")
+        )
+    assert estate.plan().held is None

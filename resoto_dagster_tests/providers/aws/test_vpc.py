@@ -95,6 +95,38 @@ def test_security_groups_go_before_those_their_rules_name(
     assert session.held_back(stored(default)) == "a network's default group goes with the network"
 
 
+def test_groups_that_name_each_other_let_go_of_one_another(
+    network: str, client: Client, collect_kind: Collect, session: ProviderSession
+) -> None:
+    ec2 = client("ec2")
+    web, database, other = (
+        ec2.create_security_group(GroupName=name, Description=name, VpcId=network)["GroupId"]
+        for name in ("web", "database", "other")
+    )
+
+    def allow(group: str, source: str, direction: str) -> None:
+        pair = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2, "UserIdGroupPairs": [{"GroupId": source}]}
+        call = getattr(ec2, f"authorize_security_group_{direction}")
+        call(GroupId=group, IpPermissions=[pair])
+
+    for source in (web, database, other):
+        allow(database, source, "ingress")
+        allow(database, source, "egress")
+    allow(web, database, "egress")
+    groups = {group.id: group for group in collect_kind("aws_ec2_security_group")}
+    assert session.can_untie(stored(groups[database]), stored(groups[web]))
+
+    answer = session.untie(stored(groups[database]), stored(groups[web]))
+
+    assert len(answer.request_ids) == 2
+    again = {group.id: group for group in collect_kind("aws_ec2_security_group")}
+    named = {edge.value for edge in again[database].edges if edge.kind == "aws_ec2_security_group"}
+    assert named == {other}, "only what names the other group is gone, and what it names itself stays"
+    assert again[web] == groups[web]
+    assert len(again[database].properties["group_ip_permissions"]) == 1
+    assert session.untie(stored(again[database]), stored(again[web])).request_ids == ()
+
+
 def test_route_table(
     network: str, subnet: str, client: Client, collect_kind: Collect, session: ProviderSession
 ) -> None:
