@@ -314,6 +314,30 @@ REFUSED = {
     "providers: {aws: {regions: us-east-1}}": (
         "1: providers.aws.regions: Input should be 'all', not 'us-east-1'"
     ),
+    # cleanup
+    "cleanup:\n  rules:\n    - {name: a, search: is(volume), reason: r, mark: tag}": (
+        "3: cleanup.rules.0: mark: tag needs tags, e.g. {owner: nobody}, and no other mark takes any"
+    ),
+    "cleanup:\n  rules:\n    - {name: a, search: is(volume), reason: r, tags: {a: b}}": (
+        "3: cleanup.rules.0: mark: tag needs tags, e.g. {owner: nobody}, and no other mark takes any"
+    ),
+    "cleanup:\n  rules:\n    - {name: a, search: is(volume), reason: r, mark: protect, grace: 1d}": (
+        "3: cleanup.rules.0: grace is for what should go, not for mark: protect"
+    ),
+    "cleanup:\n  planners:\n    expired: {grace: -1d}": (
+        "3: cleanup.planners.expired.grace: duration '-1d' is negative; expected e.g. 30d, 2h30m or "
+        "'7 days 4 hours' (m is minutes, M is months)"
+    ),
+    "cleanup:\n  planners:\n    aws_vpcs: {grace: 1d}": (
+        "3: cleanup.planners.aws_vpcs.grace: unknown key 'grace'; expected one of: enabled, accounts"
+    ),
+    "cleanup: {approval: allways}": (
+        "1: cleanup.approval: Input should be 'none', 'over_budget' or 'always', not 'allways'"
+    ),
+    "cleanup: {canary: -1}": "1: cleanup.canary: Input should be greater than or equal to 0, not -1",
+    "cleanup:\n  notices:\n    approvers: [nobody]": (
+        "3: cleanup.notices.approvers: is no name under cleanup.notices.owners; nobody is named there"
+    ),
     # what is no settings file at all
     "cleanup:\n  enabled: true\n  dry_run: true\n  enabled: false": (
         "4: cleanup.enabled: 'enabled' stands twice (first in line 2)"

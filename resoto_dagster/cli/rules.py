@@ -51,7 +51,7 @@ def try_now(name: Name, as_json: AsJson = False) -> None:
         return
     if marked:
         table(list(marked[0]), [list(row.values()) for row in marked])
-    say(f"{count(len(marked), 'resource')} would be marked to {_to(rule)}: {rule.reason}")
+    say(f"{count(len(marked), 'resource')} would be {_done(rule)}: {rule.reason}")
     for note in chosen.notes:
         say(note)
 
@@ -101,7 +101,7 @@ def backtest(
         )
     again = sum(one.ended is not None and not one.gone for one in marked)
     say(
-        f"{count(len(marked), 'resource')} would have been marked to {_to(rule)} in "
+        f"{count(len(marked), 'resource')} would have been {_done(rule)} in "
         f"{count(len(runs), 'run')}; {again} of them not any more later, though they were still there"
     )
 
@@ -120,8 +120,10 @@ def _rule(name: str) -> "tuple[RuleSettings, CleanupSettings]":
     return rules[name], cleanup
 
 
-def _to(rule: "RuleSettings") -> str:
-    return "go" if rule.mark == "clean" else "stay"
+def _done(rule: "RuleSettings") -> str:
+    if rule.mark == "tag":
+        return f"tagged {', '.join(f'{key}={value}' for key, value in rule.tags.items())}"
+    return "marked to go" if rule.mark == "clean" else "marked to stay"
 
 
 def _then(marking: "Marking") -> str:

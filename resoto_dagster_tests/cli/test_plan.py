@@ -114,3 +114,52 @@ def test_there_must_be_two_plans_to_compare(estate: Estate) -> None:
     estate.plan()
     told = resoto("plan", "diff", "--from", "nothing", code=2).stderr
     assert told.startswith("resoto: there is no plan of a run 'nothing' to compare; ")
+
+
+def test_a_plan_says_what_it_saves_and_what_comes_first(estate: Estate) -> None:
+    estate.plan()
+    told = resoto("plan", "show").stdout
+    assert "saves $0.00 a month, with 3 of unknown cost" in told
+    assert [row[5:7] for row in columns("plan", "show") if row[0] == "2"] == [["?", "ins"], ["?", "ins"]]
+    items = {one["id"]: one for one in resoto_json("plan", "show")["items"]}
+    assert (items["vol"]["monthly_cost"], items["vol"]["waits_for"], items["vol"]["unties"]) == (
+        None,
+        ["ins"],
+        [],
+    )
+
+
+ALWAYS = settings(approval="always")
+
+
+def test_a_plan_that_waits_is_approved_by_its_number(estate: Estate) -> None:
+    plan = estate.plan(ALWAYS)
+    number = str(plan.plan_id)
+    assert "WAITS FOR APPROVAL: cleanup.approval = always" in resoto("plan", "show").stdout
+    assert resoto("plan", "approve", number, "--reason", " ", code=2).stderr.startswith(
+        "resoto: the reason is empty"
+    )
+    told = resoto("plan", "approve", number, "--reason", "looked at it").stdout
+    assert told == f"plan {number} is approved by tester: 3 resources to delete\n"
+    assert "decided: approved by tester at 20" in resoto("plan", "show").stdout
+    assert resoto_json("plan", "show")["approval"]["decision"] == "approved"
+    again = resoto("plan", "reject", number, "--reason", "no", code=2).stderr
+    assert again.startswith(f"resoto: plan {number} was approved by tester at 20")
+
+
+def test_only_a_plan_that_waits_can_be_decided_on(estate: Estate) -> None:
+    number = str(estate.plan().plan_id)
+    assert resoto("plan", "approve", number, "--reason", "yes", code=2).stderr == (
+        f"resoto: plan {number} waits for no approval\n"
+    )
+    assert resoto("plan", "approve", "999999", "--reason", "yes", code=2).stderr == (
+        "resoto: there is no plan 999999; `resoto plan show` shows the last one\n"
+    )
+
+
+def test_only_what_was_approved_is_executed(estate: Estate) -> None:
+    number = str(estate.plan(ALWAYS).plan_id)
+    refused = resoto("plan", "execute", number, code=2).stderr
+    assert refused == "resoto: cleanup is off (cleanup.enabled: false)\n"
+    other = str(estate.plan().plan_id)
+    assert "cleanup is off" in resoto("plan", "execute", other, code=2).stderr
