@@ -4,7 +4,7 @@ import click
 from dagster import Definitions
 
 from resoto_dagster.errors import ResotoError
-from resoto_dagster.workflow.approval import approval_sensor, decision_job, notice_job, notice_sensor
+from resoto_dagster.workflow.approval import approval_sensors, decision_job, notice_job
 from resoto_dagster.workflow.cleanup import cleanup_asset
 from resoto_dagster.workflow.cleanup_plan import cleanup_plan_asset
 from resoto_dagster.workflow.collect import collect_assets
@@ -35,8 +35,7 @@ def build_definitions(project: Project) -> Definitions:
         jobs=[*jobs(), *own_jobs, *hook_jobs.values(), *event_jobs.values()],
         schedules=[schedule(project), purge_schedule(purge), *snapshot_schedules(project, snapshot)],
         sensors=[
-            notice_sensor(project, notice),
-            approval_sensor(project),
+            *approval_sensors(project, notice),
             *(hook_sensor(project, hook, job) for hook, job in hook_jobs.items()),
             *(events_sensor(project, provider, job) for provider, job in event_jobs.items()),
         ],

@@ -1,6 +1,6 @@
 """Approval in Dagster: who decides is told of a plan that waits, and what was approved is executed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dagster import (
     DagsterInstance,
@@ -89,7 +89,14 @@ def decision_job(project: Project) -> JobDefinition:
     return decide_on_plan
 
 
-def notice_sensor(project: Project, notice: JobDefinition) -> SensorDefinition:
+def approval_sensors(project: Project, notice: JobDefinition) -> Sequence[SensorDefinition]:
+    """What launches the notice and the execution; nothing where no plan ever waits."""
+    if project.settings.cleanup.approval == "none":
+        return []
+    return [_notice_sensor(project, notice), _approval_sensor(project)]
+
+
+def _notice_sensor(project: Project, notice: JobDefinition) -> SensorDefinition:
     """The sensor that launches the notice for a plan that waits."""
 
     def evaluate(_context: SensorEvaluationContext) -> Iterator[RunRequest | SkipReason]:
@@ -111,7 +118,7 @@ def notice_sensor(project: Project, notice: JobDefinition) -> SensorDefinition:
     )
 
 
-def approval_sensor(project: Project) -> SensorDefinition:
+def _approval_sensor(project: Project) -> SensorDefinition:
     """The sensor that launches the execution of what was approved."""
 
     def evaluate(_context: SensorEvaluationContext) -> Iterator[RunRequest | SkipReason]:

@@ -82,7 +82,7 @@ def _show(context: OpExecutionContext, project: Project, engine: Engine) -> Mate
     rows = []
     for item in plan.going[:SHOWN]:
         outcome, detail = ended.get(item.resource.node_id, ("untouched", reason or ""))
-        rows.append(TableRecord({"outcome": outcome, "detail": detail, **describe(item)}))
+        rows.append(TableRecord({"outcome": outcome, "detail": detail, **describe(plan, item)}))
     if rows:
         metadata["outcomes"] = MetadataValue.table(rows)
     return Materialized(metadata, version)

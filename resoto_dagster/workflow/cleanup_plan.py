@@ -161,9 +161,9 @@ def plan_of_run(engine: Engine, context: OpExecutionContext) -> Plan:
     return plan
 
 
-def describe(item: PlanItem) -> dict[str, str | int | float | bool | None]:
+def describe(plan: Plan, item: PlanItem) -> dict[str, str | int | float | bool | None]:
     """A planned resource as a row: what, where, why and how old; what a page has no room for comes last."""
-    scope = item.resource.scope
+    scope, first = item.resource.scope, item.waits_for | item.unties
     return {
         "kind": scope.kind,
         "name": item.resource.name,
@@ -173,7 +173,7 @@ def describe(item: PlanItem) -> dict[str, str | int | float | bool | None]:
         "$/month": item.monthly_cost,
         "id": item.resource.id,
         "by": item.author,
-        "after": len(item.waits_for),
+        "after": ", ".join(one.resource.id for one in plan.items if one.resource.node_id in first),
         "takes along": ", ".join(map(str, item.takes_along)),
     }
 
@@ -190,10 +190,12 @@ def _show(context: OpExecutionContext, _project: Project, engine: Engine) -> Mat
         "hash": plan.hash,
     }
     if plan.going:
-        rows = [TableRecord({"wave": item.wave, **describe(item)}) for item in plan.going[:SHOWN]]
+        rows = [TableRecord({"wave": item.wave, **describe(plan, item)}) for item in plan.going[:SHOWN]]
         metadata["plan"] = MetadataValue.table(rows)
     if plan.kept:
-        rows = [TableRecord({"kept because": item.kept, **describe(item)}) for item in plan.kept[:SHOWN]]
+        rows = [
+            TableRecord({"kept because": item.kept, **describe(plan, item)}) for item in plan.kept[:SHOWN]
+        ]
         metadata["marked and kept"] = MetadataValue.table(rows)
     if plan.notes:
         metadata["notes"] = MetadataValue.md("\n".join(f"- {note}" for note in plan.notes[:SHOWN]))
