@@ -122,7 +122,7 @@ class _Watched:
         head, content = self._late(text, params) or self._answer(environ)
         status = int(head[0].split()[0])
         target = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-        action, ids = params.get("Action", target), params.values()
+        action, ids = params.get("Action", target), _ids(params)
         if action.startswith("Describe"):
             self._told[text] = head, content
         elif status == HTTPStatus.OK and action in _SLOW:
@@ -141,12 +141,17 @@ class _Watched:
         return tuple(head), content
 
     def _late(self, text: str, params: dict[str, str]) -> tuple[tuple[Any, ...], bytes] | None:
-        for id_ in params.values():
+        for id_ in _ids(params):
             of = id_, params.get("Action", "")
             if text in self._told and self._lag.get(of, 0) > 0:
                 self._lag[of] -= 1
                 return self._told[text]
         return None
+
+
+def _ids(params: dict[str, str]) -> list[str]:
+    """What a request names; a listing names nothing, and does not lag."""
+    return [value for name, value in params.items() if name not in ("Action", "Version")]
 
 
 def _listening() -> socket.socket:
