@@ -93,6 +93,7 @@ def seed(endpoint: str) -> None:
 def _expired_network(place: Place, number: int) -> None:
     name = f"review-{number}"
     network = _connected_network(place, name, f"10.{number}", expired)
+    _let_each_other_in(place, network, expired(f"{name}-mesh"))
     instances = make.create_instances(place, network, "t3.small", 6, expired(name))
     for position, instance in enumerate(instances[:2]):
         make.create_alarm(place, f"{name}-{position}", instance, expired(f"{name}-{position}"))
@@ -121,8 +122,22 @@ def _connected_network(place: Place, name: str, prefix: str, tag: Tagger) -> Net
     return network
 
 
+def _let_each_other_in(place: Place, network: Network, tags: Tags) -> None:
+    """Two security groups of which neither can go as long as the other one names it."""
+    ec2, groups = place.ec2, []
+    for number in range(2):
+        made = ec2.create_security_group(
+            VpcId=network.vpc, GroupName=f"{network.name}-mesh-{number}", Description="mesh"
+        )
+        groups.append(made["GroupId"])
+    ec2.create_tags(Resources=groups, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+    for one, other in (groups, reversed(groups)):
+        let_in = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": other}]}
+        ec2.authorize_security_group_ingress(GroupId=one, IpPermissions=[let_in])
+
+
 def _expired_without_network(place: Place) -> None:
-    for number in range(52):
+    for number in range(47):
         volume = make.create_volume(place, 10 + number, expired(f"disk-{number}"))
         make.create_snapshot(place, volume, expired(f"backup-{number}"))
     for number in range(16):
