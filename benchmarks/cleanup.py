@@ -76,7 +76,7 @@ def fill(engine: Engine, marked: int) -> list[str]:
             {"accounts": ids, "marked": marked},
         ).scalars()
         marks = [Mark(node, "clean", "nobody needs it") for node in nodes]
-        set_marks(connection, Author("planner", "benchmark", RUN), marks)
+        set_marks(connection, Author("hook", "benchmark", RUN), marks)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
     return ids
@@ -88,13 +88,13 @@ def plan(accounts: list[str]) -> None:
         accounts={"aws": accounts}, budget=BudgetSettings(resources=10_000_000, share=1.0)
     )
     session = aws.open(aws.settings_model())
-    begin = time.perf_counter()
+    begin, cpu = time.perf_counter(), time.process_time()
     with inventory_engine().begin() as connection:
         made = make_plan(connection, settings, aws.kinds, session, RUN, RUN)
         waves = max((item.wave or 0 for item in made.going), default=0)
         going, kept = len(made.going), len(made.kept)
-    seconds = time.perf_counter() - begin
-    print(going, kept, waves, seconds, peak_megabytes())
+    seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
+    print(going, kept, waves, seconds, cpu, peak_megabytes())
 
 
 def peak_megabytes() -> int:
@@ -112,11 +112,11 @@ def planning(marked: int) -> None:
     for _ in range(3):
         command = [sys.executable, __file__, "--plan", *accounts]
         told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-        going, kept, waves, seconds, megabytes = *told[:3], float(told[3]), told[4]
-        rows.append((f"{marked:,}", going, kept, waves, seconds, megabytes))
+        going, kept, waves, seconds, cpu, megabytes = *told[:3], *map(float, told[3:5]), told[5]
+        rows.append((f"{marked:,}", going, kept, waves, seconds, cpu, megabytes))
     print_table(
         f"Planning; at most {PLAN_SECONDS} s and {PLAN_MEGABYTES} MB for 100,000",
-        ("marked", "go", "are kept", "waves", "s", "peak MB"),
+        ("marked", "go", "are kept", "waves", "wall s", "CPU s", "peak MB"),
         rows,
     )
 

@@ -26,6 +26,7 @@ from typing import Any, Literal
 import psycopg
 
 from resoto_dagster import embedded_postgres
+from resoto_dagster.cleanup.journal import OUTCOMES
 from resoto_dagster.demo.server import simulated_environment
 from resoto_dagster.postgres_server import DATABASE
 from resoto_dagster_tests.workflow.forked_aws import Fork, ForkedAws, Request, forked_aws
@@ -191,7 +192,7 @@ class Rounds:
 
     def _rows(self, statement: str) -> list[tuple[Any, ...]]:
         with self._connect() as connection:
-            return connection.execute(statement.encode()).fetchall()
+            return connection.execute(statement.encode(), {"outcomes": [*OUTCOMES]}).fetchall()
 
     def _killed(self, after: float) -> Killed:
         ((planned, ended, under_way),) = self._rows(
@@ -199,7 +200,7 @@ class Rounds:
             SELECT count(*), count(*) FILTER (WHERE ended), count(*) FILTER (WHERE begun AND NOT ended)
             FROM (
                 SELECT bool_or(j.event = 'intended') AS begun,
-                    coalesce(bool_or(j.event NOT IN ('intended', 'answered')), false) AS ended
+                    coalesce(bool_or(j.event = ANY (%(outcomes)s)), false) AS ended
                 FROM inventory.plan_items i LEFT JOIN inventory.journal j USING (plan_id, node_id)
                 WHERE i.wave IS NOT NULL AND i.plan_id = (SELECT max(plan_id) FROM inventory.plans)
                 GROUP BY i.node_id
@@ -222,7 +223,7 @@ class Rounds:
             SELECT i.kind || ' ' || i.id, count(j.event),
                 i.plan_id = (SELECT max(plan_id) FROM inventory.plans)
             FROM inventory.plan_items i LEFT JOIN inventory.journal j
-                ON j.plan_id = i.plan_id AND j.node_id = i.node_id AND j.event NOT IN ('intended', 'answered')
+                ON j.plan_id = i.plan_id AND j.node_id = i.node_id AND j.event = ANY (%(outcomes)s)
             WHERE i.wave IS NOT NULL GROUP BY i.plan_id, i.node_id, i.kind, i.id
             """
         )
@@ -230,7 +231,7 @@ class Rounds:
             """
             SELECT i.kind || ' ' || i.id || ': ' || j.event || ', ' || j.detail
             FROM inventory.journal j JOIN inventory.plan_items i USING (plan_id, node_id)
-            WHERE j.event NOT IN ('intended', 'answered', 'gone') ORDER BY j.journal_id
+            WHERE j.event = ANY (%(outcomes)s) AND j.event <> 'gone' ORDER BY j.journal_id
             """
         )
         return Outcome(
