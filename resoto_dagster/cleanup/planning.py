@@ -16,6 +16,7 @@ from resoto_dagster.cleanup.plan import Plan, PlanItem, write_plan
 from resoto_dagster.cleanup.rules import as_written, version_of
 from resoto_dagster.cleanup.waves import CHUNK, DeletionRules, relate, settle
 from resoto_dagster.config import CleanupSettings
+from resoto_dagster.garbage import seldom_looked_for
 from resoto_dagster.inventory.marks import forget_ended
 from resoto_dagster.inventory.merge import reported_fingerprint
 from resoto_dagster.inventory.search.compile import BORN
@@ -56,6 +57,7 @@ _MARKED = f"""
 """  # noqa: S608
 
 
+@seldom_looked_for()
 def make_plan(
     connection: Connection,
     settings: CleanupSettings,
