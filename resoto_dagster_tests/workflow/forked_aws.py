@@ -168,9 +168,11 @@ def _fill() -> None:
         filling = server(simulation(), listener.fileno(), port)
         thread = threading.Thread(target=filling.serve_forever, args=(0.05,))
         thread.start()
-        seed(f"http://{HOST}:{port}")
-        filling.shutdown()
-        thread.join()
+        try:
+            seed(f"http://{HOST}:{port}")
+        finally:
+            filling.shutdown()
+            thread.join()
 
 
 def _serve_fork(listener: socket.socket, log: Path, parent: int) -> None:
