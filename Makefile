@@ -59,6 +59,7 @@ bench: .venv/installed ## Measure, and print the tables of benchmarks/README.md;
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/events.py
 	$(BIN)/python benchmarks/inventory.py
+	$(BIN)/python benchmarks/cleanup.py
 	$(if $(ENDPOINT),$(BIN)/python benchmarks/collect.py --endpoint $(ENDPOINT))
 
 clean: ## Remove the virtual environment and all caches; local state in .resoto stays

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Literal
 
+import orjson
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, Engine, create_engine, make_url
@@ -76,7 +77,8 @@ def inventory_engine() -> Engine:
 def _engine(_pid: int, url: URL) -> Engine:
     # Connections are few, as there are many processes: webserver, daemon, code servers, runs and steps. Those
     # that were needed stay open: to open one costs Postgres more than to merge a small scope.
-    return create_engine(url, pool_size=10, max_overflow=0, pool_pre_ping=True, pool_recycle=3600)
+    pool = {"pool_size": 10, "max_overflow": 0, "pool_pre_ping": True, "pool_recycle": 3600}
+    return create_engine(url, **pool, json_deserializer=orjson.loads)
 
 
 @contextmanager

@@ -111,6 +111,7 @@ class _Execution:
         self._halted: str | None = None
         with engine.connect() as connection:
             self._outcomes = dict(journal.outcomes(connection, plan.plan_id))
+            self._intended = journal.intended(connection, plan.plan_id)
             self._accepted = journal.answered(connection, plan.plan_id)
             self._untied = dict(journal.untied(connection, plan.plan_id))
             self._begun = journal.begun(connection, plan.plan_id)
@@ -145,7 +146,7 @@ class _Execution:
             now = self._sessions[item.resource.scope.provider].read(item.resource)
         except ProviderError as error:
             return f"{item.resource}: {error}"
-        why = self._refused(item) or (self._different(item, now) if now else "is gone")
+        why = self._refused(item) or (self._different(item, now, False) if now else "is gone")
         return f"{item.resource}: {why}" if why else None
 
     def _canaries(self) -> str | None:
@@ -171,9 +172,9 @@ class _Execution:
             outcome, detail = self._try_to_delete(item)
         except ProviderError as error:
             outcome, detail = "failed", str(error)
-        self._record(item, outcome, detail)
-        if outcome == "gone":
+        if outcome == "gone":  # before its outcome is written down: what has one is not looked at again
             self._forget_what_went_along(item)
+        self._record(item, outcome, detail)
         return outcome, detail
 
     def _try_to_delete(self, item: PlanItem) -> tuple[Outcome, str]:
@@ -185,15 +186,15 @@ class _Execution:
         refused = self._refused(item)
         if refused is not None:
             return "kept", refused
-        session = self._sessions[item.resource.scope.provider]
-        now = session.read(item.resource)
+        session, node = self._sessions[item.resource.scope.provider], item.resource.node_id
+        interrupted, now = node in self._intended, session.read(item.resource)
         if now is None:
-            accepted = item.resource.node_id in self._accepted
-            return "gone", "deleted before the run was interrupted" if accepted else "was gone already"
-        if item.resource.node_id not in self._accepted:
-            different = self._different(item, now)
-            if different is not None:
-                return "kept", different
+            return "gone", "deleted before the run was interrupted" if interrupted else "was gone already"
+        if node in self._accepted:
+            return self._wait_until_gone(item, session)
+        different = self._different(item, now, interrupted)
+        if different is not None:
+            return "kept", different
         if self._settings.dry_run:
             return "would_delete", "dry run"
         self._record(item, "intended", "")
@@ -215,7 +216,8 @@ class _Execution:
             now = session.read(other.resource)
             if now is None:
                 return None
-            why = self._refused(other) or self._different(other, now)
+            interrupted = item.resource.node_id in self._intended
+            why = self._refused(other) or self._different(other, now, interrupted)
             if why is not None:
                 return f"{other.resource} stays as it is: {why}"
             answer = session.untie(other.resource, item.resource)
@@ -302,11 +304,19 @@ class _Execution:
             return "the data it was planned on is too old by now"
         return None
 
-    def _different(self, item: PlanItem, now: Resource) -> str | None:
-        """How the resource differs from what was planned, or what needs it by now."""
-        kind = self._kinds[item.resource.scope.kind]
-        planned = self._untied.get(item.resource.node_id, item.fingerprint)
-        if fingerprint(now, kind.unsettled) != planned:
+    def _different(self, item: PlanItem, now: Resource, interrupted: bool) -> str | None:
+        """How the resource differs from what was planned, or what needs it by now.
+
+        Calls of ours that were `interrupted` may be the difference themselves. What people say of a resource,
+        they say in its tags.
+        """
+        if interrupted:
+            changed = now.tags != item.resource.reported["tags"]
+        else:
+            kind = self._kinds[item.resource.scope.kind]
+            planned = self._untied.get(item.resource.node_id, item.fingerprint)
+            changed = fingerprint(now, kind.unsettled) != planned
+        if changed:
             return "changed since it was planned"
         expected = self._expected_dependants(item)
         for edge in now.edges:

@@ -64,13 +64,20 @@ def outcomes(connection: Connection, plan_id: int) -> Mapping[uuid.UUID, tuple[O
     return {node: (event, detail) for node, event, detail in rows}
 
 
+def intended(connection: Connection, plan_id: int) -> frozenset[uuid.UUID]:
+    """The resources whose deletion was begun, whether the API has answered or not."""
+    return _with(connection, plan_id, "intended")
+
+
 def answered(connection: Connection, plan_id: int) -> frozenset[uuid.UUID]:
     """The resources whose deletion the API has accepted."""
+    return _with(connection, plan_id, "answered")
+
+
+def _with(connection: Connection, plan_id: int, event: Event) -> frozenset[uuid.UUID]:
     rows = connection.execute(
-        text(
-            "SELECT DISTINCT node_id FROM inventory.journal WHERE plan_id = :plan_id AND event = 'answered'"
-        ),
-        {"plan_id": plan_id},
+        text("SELECT DISTINCT node_id FROM inventory.journal WHERE plan_id = :plan_id AND event = :event"),
+        {"plan_id": plan_id, "event": event},
     )
     return frozenset(rows.scalars())
 

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from sys import intern
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -13,8 +14,9 @@ from resoto_dagster.cleanup.freshness import clock_jumped, collected_by, why_sta
 from resoto_dagster.cleanup.grace import grace_of
 from resoto_dagster.cleanup.plan import Plan, PlanItem, write_plan
 from resoto_dagster.cleanup.rules import as_written, version_of
-from resoto_dagster.cleanup.waves import DeletionRules, relate, settle
+from resoto_dagster.cleanup.waves import CHUNK, DeletionRules, relate, settle
 from resoto_dagster.config import CleanupSettings
+from resoto_dagster.garbage import seldom_looked_for
 from resoto_dagster.inventory.marks import forget_ended
 from resoto_dagster.inventory.merge import reported_fingerprint
 from resoto_dagster.inventory.search.compile import BORN
@@ -55,6 +57,7 @@ _MARKED = f"""
 """  # noqa: S608
 
 
+@seldom_looked_for()
 def make_plan(
     connection: Connection,
     settings: CleanupSettings,
@@ -72,12 +75,15 @@ def make_plan(
     now, collector = datetime.now(UTC), collected_by(connection, root_run_id)
     versions = {rule.name: version_of(rule) for rule in settings.rules}
     items: dict[uuid.UUID, PlanItem] = {}
-    for row in connection.execute(text(_MARKED), {"root_run_id": root_run_id}):
+    marked = text(_MARKED).execution_options(yield_per=CHUNK)
+    scopes: dict[Scope, Scope] = {}  # one object for all resources of a scope
+    for row in connection.execute(marked, {"root_run_id": root_run_id}):
         scope = Scope(row.provider, row.account, row.scope_region, row.kind)
+        scope = scopes.setdefault(scope, scope)
         resource = StoredResource(row.node_id, scope, row.id, row.name, row.reported)
         marks = list(zip(row.sources, row.authors, strict=True))
-        author = ", ".join(_name(*mark, versions) for mark in marks)
-        item = PlanItem(resource, row.account_name, row.region, row.reason, author, row.born)
+        author = intern(", ".join(_name(*mark, versions) for mark in marks))
+        item = PlanItem(resource, row.account_name, intern(row.region), intern(row.reason), author, row.born)
         item.grace = grace_of(settings, list(zip(marks, row.announced, strict=True)), now)
         unsettled = kinds[row.kind].unsettled if row.kind in kinds else frozenset()
         item.fingerprint = reported_fingerprint(row.reported, unsettled)

@@ -14,6 +14,9 @@ from resoto_dagster.cleanup.plan import PlanItem, TakenAlong
 from resoto_dagster.cleanup.planners import aws_vpcs
 from resoto_dagster.model.resource import Scope, StoredResource
 
+CHUNK = 1_000
+"""How many rows are read at a time: all at once would be in memory twice."""
+
 Above = Mapping[uuid.UUID, Sequence[uuid.UUID]]
 """For each item those that can't go unless it goes."""
 
@@ -44,28 +47,44 @@ def _dependants(
     connection: Connection, items: Mapping[uuid.UUID, PlanItem]
 ) -> dict[uuid.UUID, list[_Dependant]]:
     """For every item all there is in the inventory that belongs to it or must be gone before it."""
+    there = {node: item.resource for node, item in items.items()} | _unmarked_dependants(connection, items)
+    protected = frozenset(
+        connection.execute(text("SELECT node_id FROM inventory.marks WHERE mark = 'protected'")).scalars()
+    )
+    edges = text(
+        """
+        SELECT src, dst, bool_or(type = 'delete') FROM inventory.edges
+        WHERE src = ANY (:nodes) AND dst <> src GROUP BY src, dst
+        """
+    ).execution_options(yield_per=CHUNK)
+    found: dict[uuid.UUID, list[_Dependant]] = {}
+    for src, dst, first in connection.execute(edges, {"nodes": list(items)}):
+        if dst in there:
+            found.setdefault(src, []).append(_Dependant(there[dst], first, dst in protected))
+    for every in found.values():
+        every.sort(key=lambda one: (one.resource.scope, one.resource.id))
+    return found
+
+
+def _unmarked_dependants(
+    connection: Connection, items: Mapping[uuid.UUID, PlanItem]
+) -> dict[uuid.UUID, StoredResource]:
+    """The dependants that are no items themselves; each is read once, however many items it depends on."""
     rows = connection.execute(
         text(
             """
-            SELECT e.src, r.node_id, s.provider, s.account, s.region, r.kind, r.id, r.name, r.reported,
-                e.first,
-                EXISTS (SELECT FROM inventory.marks m WHERE m.node_id = r.node_id AND m.mark = 'protected')
-            FROM (
-                SELECT src, dst, bool_or(type = 'delete') AS first FROM inventory.edges
-                WHERE src = ANY (:nodes) AND dst <> src GROUP BY src, dst
-            ) e
-            JOIN inventory.resources r ON r.node_id = e.dst
-            JOIN inventory.scopes s ON s.scope_id = r.scope_id
-            ORDER BY s.provider, s.account, s.region, r.kind, r.id
+            SELECT r.node_id, s.provider, s.account, s.region, r.kind, r.id, r.name, r.reported
+            FROM inventory.resources r JOIN inventory.scopes s USING (scope_id)
+            WHERE r.node_id IN (SELECT dst FROM inventory.edges WHERE src = ANY (:nodes))
+                AND r.node_id <> ALL (:nodes)
             """
-        ),
+        ).execution_options(yield_per=CHUNK),
         {"nodes": list(items)},
     )
-    found: dict[uuid.UUID, list[_Dependant]] = {}
-    for src, node, provider, account, region, kind, id_, name, reported, first, protected in rows:
-        resource = StoredResource(node, Scope(provider, account, region, kind), id_, name, reported)
-        found.setdefault(src, []).append(_Dependant(resource, first, protected))
-    return found
+    return {
+        node: StoredResource(node, Scope(provider, account, region, kind), id_, name, reported)
+        for node, provider, account, region, kind, id_, name, reported in rows
+    }
 
 
 def _going_along(

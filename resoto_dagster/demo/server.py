@@ -31,7 +31,7 @@ _START_SECONDS = 60
 _STOP_SECONDS = 5
 _BACKLOG = 128
 # Reading in the public machine images costs a second, and nobody asks for them.
-_MOTO_SETTINGS = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
+MOTO_SETTINGS = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
 # What botocore and moto take settings from.
 _FOREIGN_PREFIXES = ("AWS_", "BOTO_", "MOTO_")
 
@@ -148,7 +148,7 @@ def simulated_aws(log_file: Path) -> Iterator[str]:
             stdout=log,
             stderr=log,
             pass_fds=(listener.fileno(),),
-            env=simulated_environment(endpoint, os.environ) | _MOTO_SETTINGS,
+            env=simulated_environment(endpoint, os.environ) | MOTO_SETTINGS,
             # Ctrl-C is for whoever uses the server; it goes when they have finished.
             start_new_session=True,
         )
@@ -209,25 +209,27 @@ def _with_an_empty_price_list(application: Any) -> Any:
     return answer
 
 
-def _serve(listener: int, port: int) -> None:
-    """The server process: answer on an inherited listening socket until standard input is closed."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    from moto.moto_server.werkzeug_app import (
-        DomainDispatcherApplication,
-        MotoRequestHandler,
-        create_backend_app,
-    )
+def simulation() -> Any:
+    """The simulated AWS as a WSGI application; all of them in a process share one state, moto's."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    return _with_an_empty_price_list(_one_at_a_time(DomainDispatcherApplication(create_backend_app)))
+
+
+def server(application: Any, listener: int, port: int) -> Any:
+    """A server for an application, on a socket that listens on the port already."""
+    from moto.moto_server.werkzeug_app import MotoRequestHandler
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    make_server(
-        HOST,
-        port,
-        _with_an_empty_price_list(_one_at_a_time(DomainDispatcherApplication(create_backend_app))),
-        threaded=True,
-        request_handler=MotoRequestHandler,
-        fd=listener,
-    ).serve_forever()
+    handler = MotoRequestHandler
+    return make_server(HOST, port, application, threaded=True, request_handler=handler, fd=listener)
+
+
+def _serve(listener: int, port: int) -> None:
+    """The server process: answer on an inherited listening socket until standard input is closed."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    server(simulation(), listener, port).serve_forever()
 
 
 if __name__ == "__main__":

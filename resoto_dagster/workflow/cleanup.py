@@ -58,9 +58,12 @@ def _cleanup(context: OpExecutionContext, project: Project, engine: Engine) -> N
     with engine.connect() as connection:
         _check_required_hooks(connection, project, root_run_id(context.run))
     results = execute_plan(engine, plan, settings, project.kinds, project.session, context.run_id)
-    for result in results:
-        log = context.log.warning if result.outcome == "failed" else context.log.info
-        log("%s: %s (%s)", result.item.resource, result.outcome, result.detail)
+    totals = Counter(result.outcome for result in results)
+    context.log.info("%s", ", ".join(f"{number} {outcome}" for outcome, number in totals.most_common()))
+    for result in results:  # of the rest the journal tells: a line here costs two milliseconds
+        if result.outcome not in ("gone", "would_delete"):
+            log = context.log.warning if result.outcome == "failed" else context.log.info
+            log("%s: %s (%s)", result.item.resource, result.outcome, result.detail)
 
 
 def _show(context: OpExecutionContext, project: Project, engine: Engine) -> Materialized:

@@ -3,7 +3,8 @@
 import pytest
 
 from resoto_dagster.cleanup.plan import load_plan
-from resoto_dagster.model.resource import Edge, EdgeType, Resource
+from resoto_dagster.model.resource import Edge, EdgeType, Resource, StoredResource
+from resoto_dagster.providers.base import Answer
 from resoto_dagster_tests.cleanup.conftest import EXPIRED, Estate, settings
 from resoto_dagster_tests.estate import resource, table
 
@@ -144,3 +145,21 @@ def test_what_the_api_does_not_untie_fails(estate: Estate) -> None:
     assert results[first].outcome == "failed"
     assert results[last].outcome == "skipped"
     assert estate.cloud.deleted == []
+
+
+def test_a_circle_goes_also_when_the_run_dies_between_untying_and_writing_it_down(estate: Estate) -> None:
+    circle(estate, "a", "b")
+    estate.cloud.unties = {"a", "b"}
+    plan, untie = estate.plan(), estate.cloud.untie
+
+    def die(resource: StoredResource, other: StoredResource) -> Answer:
+        untie(resource, other)
+        estate.cloud.change(resource.id, properties={"rules": 0})
+        raise KeyboardInterrupt
+
+    estate.cloud.untie = die  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        estate.execute(plan)
+    estate.cloud.untie = untie  # type: ignore[method-assign]
+    assert {one.outcome for one in estate.execute(plan).values()} == {"gone"}
+    assert estate.cloud.resources == {}

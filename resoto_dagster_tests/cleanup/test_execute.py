@@ -2,9 +2,11 @@ import pytest
 from sqlalchemy import text
 
 from resoto_dagster.cleanup import execute
+from resoto_dagster.cleanup.plan import Plan
 from resoto_dagster.errors import ResotoError
 from resoto_dagster.inventory.collecting import InventorySink
 from resoto_dagster.inventory.marks import Author, Mark, set_marks
+from resoto_dagster.model.resource import Resource, StoredResource
 from resoto_dagster_tests.cleanup.conftest import (
     EXPIRED,
     Estate,
@@ -204,6 +206,101 @@ def test_trap_5_a_run_that_died_goes_on_from_its_journal(estate: Estate) -> None
         "SELECT count(*) FROM inventory.journal WHERE event NOT IN ('intended', 'answered') GROUP BY node_id",
     )
     assert ends == [(1,)] * 3, "everything planned has exactly one outcome"
+
+
+def interrupted(estate: Estate, plan: Plan, step: str, before: bool = True) -> None:
+    """Execute the plan until a step of the session is taken: dies right before it, or right after."""
+    take = getattr(estate.cloud, step)
+
+    def die(resource: StoredResource) -> object:
+        if before:
+            raise KeyboardInterrupt
+        take(resource)
+        raise KeyboardInterrupt
+
+    setattr(estate.cloud, step, die)
+    with pytest.raises(KeyboardInterrupt):
+        estate.execute(plan)
+    setattr(estate.cloud, step, take)
+
+
+def test_what_the_api_accepted_is_waited_for_and_not_asked_for_again(estate: Estate) -> None:
+    """It is still told of for a while when the run that asked for it has died."""
+    estate.collect(resource("v1", tags=EXPIRED))
+    plan, there = estate.plan(), estate.cloud.resources["v1"]
+    told = iter([there, KeyboardInterrupt(), there, None])
+
+    def read(_resource: StoredResource) -> Resource | None:
+        answer = next(told)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    estate.cloud.read = read  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        estate.execute(plan)
+    assert journal(estate, "v1") == ["intended", "answered"]
+    assert estate.execute(plan)["v1"].outcome == "gone"
+    assert estate.cloud.deleted == ["v1"]
+    assert journal(estate, "v1") == ["intended", "answered", "gone"]
+
+
+def test_a_deletion_of_several_calls_that_was_interrupted_between_them_is_finished(estate: Estate) -> None:
+    estate.collect(resource("v1", tags=EXPIRED, properties={"parts": ["a", "b"]}))
+    plan = estate.plan()
+    interrupted(estate, plan, "delete")
+    estate.cloud.change("v1", properties={"parts": ["b"]})
+    result = estate.execute(plan)["v1"]
+    assert (result.outcome, result.detail) == ("gone", "deleted")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"tags": {**EXPIRED, "owner": "ann"}}, "changed since it was planned"),
+        ({"edges": attached_to("brand-new")}, "sim_instance brand-new needs it by now"),
+    ],
+)
+def test_what_people_did_to_it_since_the_interruption_keeps_it(
+    estate: Estate, change: dict[str, object], why: str
+) -> None:
+    estate.collect(resource("v1", tags=EXPIRED))
+    plan = estate.plan()
+    interrupted(estate, plan, "delete")
+    estate.cloud.change("v1", **change)
+    result = estate.execute(plan)["v1"]
+    assert (result.outcome, result.detail) == ("kept", why)
+    assert estate.cloud.deleted == []
+
+
+def test_what_was_deleted_and_never_answered_for_is_not_said_to_be_gone_by_itself(estate: Estate) -> None:
+    estate.collect(resource("v1", tags=EXPIRED))
+    plan = estate.plan()
+    interrupted(estate, plan, "delete", before=False)
+    result = estate.execute(plan)["v1"]
+    assert (result.outcome, result.detail) == ("gone", "deleted before the run was interrupted")
+    assert estate.cloud.deleted == ["v1"]
+
+
+def test_what_went_along_leaves_the_inventory_also_when_the_run_dies_right_then(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, instance, _ = network_with_everything()
+    instance.tags = {}
+    estate.cloud.along = {"ins"}
+    estate.collect(network, instance)
+    plan = estate.plan()
+    estate.cloud.before_delete = lambda _id: estate.cloud.resources.pop("ins", None)
+
+    def die(*_given: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(execute._Execution, "_forget_what_went_along", die)
+        with pytest.raises(KeyboardInterrupt):
+            estate.execute(plan)
+    assert estate.execute(plan)["net"].outcome == "gone"
+    assert table(estate.engine, "SELECT id FROM inventory.resources") == []
 
 
 def test_a_second_cleanup_at_the_same_time_is_refused(estate: Estate) -> None:

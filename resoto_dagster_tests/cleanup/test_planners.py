@@ -160,7 +160,7 @@ UNTAGGED = {"enabled": True, "kinds": ["volume", "volume_type"], "accounts": {"a
 
 
 def test_what_lacks_a_tag(estate: Estate) -> None:
-    young = NOW - timedelta(minutes=119)
+    young = NOW - timedelta(minutes=90)
     estate.holds(
         volume("bare"),
         volume("owned", tags={"owner": "ann"}),

@@ -246,7 +246,7 @@ def test_what_the_server_prints_goes_to_the_file(tmp_path, capfd):
 
 
 def test_a_server_that_does_not_start_is_told_in_one_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(server, "_MOTO_SETTINGS", {"PYTHONHOME": str(tmp_path / "nowhere")})
+    monkeypatch.setattr(server, "MOTO_SETTINGS", {"PYTHONHOME": str(tmp_path / "nowhere")})
     log = Path(tmp_path / "moto.log")
     with pytest.raises(DemoError, match="the simulated AWS did not start") as told, simulated_aws(log):
         pass

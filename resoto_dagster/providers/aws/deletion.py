@@ -1,8 +1,9 @@
 """How a resource is deleted or made to let go of another, and what AWS does not delete by itself."""
 
 import time
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from resoto_dagster.model.resource import StoredResource
@@ -80,9 +81,14 @@ def _make_calls(
 def held_back(kind: AwsKind, resource: StoredResource) -> HeldBack | None:
     """The declared reason for which AWS would not delete this very resource by itself, or None."""
     for rule in kind.held_back:
-        if any(value in rule.values for value in compile_list(rule.property)(resource.reported)):
+        if any(value in rule.values for value in _values_at(rule.property)(resource.reported)):
             return rule
     return None
+
+
+@cache
+def _values_at(path: str) -> Callable[[Mapping[str, Any]], list[Any]]:
+    return compile_list(path)
 
 
 def _call(step: Step, client: ServiceClient, params: dict[str, Any]) -> dict[str, Any]:

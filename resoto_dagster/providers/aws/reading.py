@@ -9,6 +9,7 @@ from resoto_dagster.model.resource import Resource
 from resoto_dagster.providers.aws.accounts import Account
 from resoto_dagster.providers.aws.declaration import AwsKind, Detail, LastUse, Price
 from resoto_dagster.providers.aws.details import AddDetail, Item, Run, compile_details
+from resoto_dagster.providers.aws.errors import ApiError
 from resoto_dagster.providers.aws.last_use import compile_last_use
 from resoto_dagster.providers.aws.listing import Listing
 from resoto_dagster.providers.aws.mapping import compile_mapper, gone_check
@@ -47,6 +48,17 @@ class Reader:
 
     def read_one(self, account: Account, region: str, reported: Mapping[str, Any]) -> Resource | None:
         """One resource as `read_all` would return it; None when it is gone. Raises ProviderError."""
+        found = self._listed_one(account, region, reported)
+        try:
+            return next((made for _, made in self._finished(found, account, region, in_turn)), None)
+        except ApiError as error:
+            went = error.is_one_of(self._kind.missing) and not self._listed_one(account, region, reported)
+            if not went:
+                raise
+            return None  # after it was listed, before its details were asked for
+
+    def _listed_one(self, account: Account, region: str, reported: Mapping[str, Any]) -> list[Item]:
+        """The resource's item, or none."""
         client, listing = account.client(self._kind.service, region), self._listing(account, region)
         if self._narrow is None:
             items = listing.all(client, in_turn)
@@ -55,8 +67,7 @@ class Reader:
             if params is None:  # an empty answer would mean that it is gone
                 raise ProviderError(f"{reported['id']} can't be read again: {self._kind.read} is not known")
             items = listing.narrowed(client, params)
-        found = [item for item in items if str(self._id(item)) == reported["id"]]
-        return next((made for _, made in self._finished(found[:1], account, region, in_turn)), None)
+        return [item for item in items if str(self._id(item)) == reported["id"]][:1]
 
     def _listed(self, parts: Iterator[list[Item]]) -> Iterator[dict[Any, Item]]:
         """The items by their ids, part by part, or all in one where something is asked once for all."""

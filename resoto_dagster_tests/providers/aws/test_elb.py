@@ -1,5 +1,8 @@
 """Classic load balancers, from the API's answer to their deletion."""
 
+import pytest
+
+from resoto_dagster.providers.base import ProviderError
 from resoto_dagster_tests.providers.aws.harness import (
     REGION,
     belongs_to,
@@ -83,3 +86,24 @@ def test_is_read_tagged_and_deleted(client, collect_kind, session):
     session.delete(known)
     assert session.read(known) is None
     assert collect_kind("aws_elb") == []
+
+
+def test_what_goes_between_two_calls_of_a_read_is_gone(front, client, collect_kind, session):
+    _elb(client, "front", make_network(client), owner="web")
+    (elb,) = collect_kind("aws_elb")
+
+    def delete_once_listed(request, content):
+        if request.action == "DescribeLoadBalancers" and b"front" in content:
+            client("elb").delete_load_balancer(LoadBalancerName="front")
+        return content
+
+    front.rewrites.append(delete_once_listed)
+    assert session.read(stored(elb)) is None
+
+
+def test_a_detail_that_is_not_found_of_what_is_still_there_is_an_error(front, client, collect_kind, session):
+    _elb(client, "front", make_network(client), owner="web")
+    (elb,) = collect_kind("aws_elb")
+    front.deny("DescribeTags", code="LoadBalancerNotFound")
+    with pytest.raises(ProviderError, match="LoadBalancerNotFound"):
+        session.read(stored(elb))
