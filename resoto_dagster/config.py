@@ -245,6 +245,10 @@ class MetricsSettings(_Section):
 
     host: str = Field(default="127.0.0.1", description="The address that `resoto metrics serve` binds.")
     port: int = Field(default=9955, ge=0, le=65535, description="Its port.")
+    web_config_file: str = Field(
+        default="",
+        description="TLS and users, in the file that Prometheus' exporters take; from the working directory.",
+    )
 
 
 class ProviderSettings(BaseModel):
