@@ -60,9 +60,8 @@ def push(snapshot: Snapshot, url: str, job: str, grouping: Mapping[str, str], se
         raise ResotoError(f"{gateway} refused the metrics: {error.code} {error.reason}: {told}") from None
     except (OSError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, URLError) else error
-        raise ResotoError(
-            f"metrics can't be pushed to {gateway}: {reason or type(reason).__name__}"
-        ) from None
+        told = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        raise ResotoError(f"metrics can't be pushed to {gateway}: {told}") from None
 
 
 def _gateway(url: str) -> tuple[str, Callable[..., Callable[[], None]]]:

@@ -155,6 +155,7 @@ class Server(ThreadingTCPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.0"  # what can't be read is answered with a status line, too
     server_version = "resoto"
     sys_version = ""
     error_content_type = "text/plain; charset=utf-8"
