@@ -58,6 +58,7 @@ aws-reference: .venv/installed ## Write docs/reference/aws.md anew, as the kinds
 bench: .venv/installed ## Measure, and print the tables of benchmarks/README.md; ENDPOINT=URL adds a collect
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/events.py
+	$(BIN)/python benchmarks/exporter.py
 	$(BIN)/python benchmarks/inventory.py
 	$(if $(ENDPOINT),$(BIN)/python benchmarks/collect.py --endpoint $(ENDPOINT))
 

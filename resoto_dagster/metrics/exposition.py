@@ -77,16 +77,24 @@ def _metrics(snapshot: Snapshot | None) -> Iterator[Metric]:
 
 
 def snapshot_metrics(snapshot: Snapshot) -> Iterator[Metric]:
-    """The snapshot's metrics, when they were generated, and which of them are stale."""
+    """The snapshot's metrics, when they were generated, and which of them are stale.
+
+    Gauges whose names end with _total are said to be of no known type: the names are those that people have
+    on their dashboards, and to Prometheus a gauge of such a name is a mistake.
+    """
     yield gauge(GENERATED, "When these metrics were generated.", snapshot.generated_at.timestamp())
     stale = Metric(STALE, "1 if a metric could not be generated and shows its last value.", "gauge")
     for family in snapshot.families:
         stale.add_sample(STALE, {"metric": family.name}, int(family.error is not None))
     yield stale
     for family in snapshot.families:
-        metric = Metric(PREFIX + family.name, family.help, family.type)
+        name = PREFIX + family.name
+        if family.type == "counter":  # prometheus_client adds the _total to the name of the family itself
+            metric = Metric(name.removesuffix("_total"), family.help, "counter")
+        else:
+            metric = Metric(name, family.help, "unknown" if name.endswith("_total") else family.type)
         for sample in family.samples:
-            metric.add_sample(PREFIX + family.name, sample.labels, sample.value)
+            metric.add_sample(name, sample.labels, sample.value)
         yield metric
 
 
