@@ -41,7 +41,7 @@ _COMPARED = (
     "volume_bytes",
     "buckets_total",
 )
-_COLLECTED = ("aws_account", "aws_region", "aws_ec2_instance_type", *KINDS)
+_COLLECTED = ("aws_account", "aws_region", "aws_ec2_instance_type", "aws_ec2_volume_type", *KINDS)
 """What there is; the simulated AWS does not know the calls of all other kinds."""
 _STATE = "RESOTO_HOME", "RESOTO_CONFIG", "RESOTO_DATABASE_URL", "RESOTO_EXECUTOR", "DAGSTER_HOME"
 SETTINGS = f"""\

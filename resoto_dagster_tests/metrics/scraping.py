@@ -59,8 +59,8 @@ def measured(values: Values) -> Values:
     return {key: value for key, value in values.items() if not key[0].startswith(own)}
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
