@@ -195,6 +195,7 @@ def _check_names(settings: Settings) -> None:
     _check_providers(settings.cleanup.accounts, ("cleanup", "accounts"))
     _check_providers(settings.cleanup.tag_validator.accounts, ("cleanup", "tag_validator", "accounts"))
     _check_rules(settings)
+    _check_metrics(settings)
     planners, place = settings.cleanup.planners, ("cleanup", "planners")
     _check_providers(planners.untagged.accounts, (*place, "untagged", "accounts"))
     _check_kinds(planners.untagged.kinds, settings, (*place, "untagged", "kinds"))
@@ -222,6 +223,23 @@ def _check_rules(settings: Settings) -> None:
             parse_nodes(rule.search)
         except SearchError as error:
             raise _Problem((*place, "search"), str(error)) from None
+
+
+def _check_metrics(settings: Settings) -> None:
+    """Refuse metrics that can't be measured, and kinds that no configured provider has."""
+    if not settings.metrics.definitions:
+        return
+    from resoto_dagster.inventory.search.kinds import named_kinds
+    from resoto_dagster.metrics.definitions import Mistake, own_metrics
+
+    place = ("metrics", "definitions")
+    try:
+        own = own_metrics(settings.metrics)
+    except Mistake as mistake:
+        raise _Problem((*place, *mistake.place), str(mistake)) from None
+    for name, metric in own.items():
+        if settings.providers:
+            _check_kinds(tuple(named_kinds(metric.query)), settings, (*place, name, "search"))
 
 
 def _check_providers(names: Iterable[str], place: _Place) -> None:

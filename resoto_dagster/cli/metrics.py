@@ -26,7 +26,7 @@ def show(as_json: AsJson = False) -> None:
     `families`, each with `name`, `help`, `type`, `samples` (`labels` and `value`), and `error`, which
     says why its values are old ones; null when none have been generated yet.
     """
-    from resoto_dagster.metrics.exposition import PREFIX
+    from resoto_dagster.metrics.definitions import PREFIX
     from resoto_dagster.metrics.generate import latest_snapshot
 
     with inventory_database() as engine, engine.connect() as connection:

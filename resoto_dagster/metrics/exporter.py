@@ -18,8 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from resoto_dagster.database import database_errors
 from resoto_dagster.errors import ResotoError
+from resoto_dagster.metrics.definitions import PREFIX
 from resoto_dagster.metrics.exposition import (
-    PREFIX,
     Exposition,
     Format,
     choose_format,

@@ -9,9 +9,9 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPEN
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
 
+from resoto_dagster.metrics.definitions import PREFIX
 from resoto_dagster.metrics.generate import Snapshot
 
-PREFIX = "resoto_"
 GENERATED = f"{PREFIX}metrics_generated_timestamp_seconds"
 STALE = f"{PREFIX}metric_stale"
 

@@ -38,7 +38,7 @@ def scrape(url: str, accept: str = "text/plain") -> str:
 
 def parsed(exposition: str) -> Values:
     families = list(parser.text_string_to_metric_families(exposition))
-    assert {one.type for one in families} <= {"gauge"}
+    assert {one.type for one in families} <= {"gauge", "counter", "unknown"}
     samples = [sample for one in families for sample in one.samples]
     values = {(one.name, frozenset(one.labels.items())): one.value for one in samples}
     assert len(values) == len(samples)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
+from resoto_dagster.metrics.definitions import PREFIX
 from resoto_dagster.metrics.exposition import (
-    PREFIX,
     Exposition,
     Format,
     choose_format,
@@ -73,6 +73,23 @@ def test_openmetrics_ends_once_and_text_does_not() -> None:
         text = b"".join(Exposition(format_, metrics).parts(metrics[:0], gzip=False))
         assert text.count(b"# EOF\n") == ends
         assert text.endswith(b"# EOF\n" if ends else b"resoto_x 1.0\n")
+
+
+def test_types_are_those_that_prometheus_expects_of_the_names() -> None:
+    one = (Sample({}, 3),)
+    expositions = render(
+        snapshot(
+            Family("requests_total", "R.", "counter", one),
+            Family("volumes_total", "V.", "gauge", one),
+            Family("volume_bytes", "B.", "gauge", one),
+        )
+    )
+    for format_, name in ((Format.TEXT, "resoto_requests_total"), (Format.OPENMETRICS, "resoto_requests")):
+        text = b"".join(expositions[format_].parts([], gzip=False)).decode()
+        untyped = "untyped" if format_ is Format.TEXT else "unknown"
+        assert f"# TYPE {name} counter\nresoto_requests_total 3.0\n" in text
+        assert f"# TYPE resoto_volumes_total {untyped}\nresoto_volumes_total 3.0\n" in text
+        assert "# TYPE resoto_volume_bytes gauge\nresoto_volume_bytes 3.0\n" in text
 
 
 OPENMETRICS_ASKED = [

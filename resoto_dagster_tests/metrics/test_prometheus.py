@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes what is known of the demo's estate, and answers what dashboards and alerts ask."""
+"""A real Prometheus scrapes what is known of the demo's estate, and answers dashboards and alerts."""
 
 import json
 import os
