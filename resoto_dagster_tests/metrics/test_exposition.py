@@ -18,7 +18,8 @@ from resoto_dagster.metrics.exposition import (
     render,
     wants_gzip,
 )
-from resoto_dagster.metrics.generate import Family, Sample, Snapshot
+from resoto_dagster.metrics.families import Family, Sample
+from resoto_dagster.metrics.generate import Snapshot
 
 PARSERS = {
     Format.TEXT: parser.text_string_to_metric_families,

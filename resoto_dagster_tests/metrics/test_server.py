@@ -246,6 +246,7 @@ def test_many_clients_never_see_a_mixture_of_two_snapshots(engine: Engine) -> No
     latest = LatestSnapshot(engine)
     ended = threading.Event()
     seen: list[set[str]] = [set() for _ in range(16)]
+    done: list[int] = []
 
     def scrape_on(number: int, url: str) -> None:
         packed, openmetrics = number % 2, number % 4 < 2
@@ -260,18 +261,21 @@ def test_many_clients_never_see_a_mixture_of_two_snapshots(engine: Engine) -> No
                 text = (gzip.decompress(body) if packed else body).decode()
                 assert text.endswith("# EOF\n") == openmetrics
                 seen[number].add(text.removesuffix("# EOF\n"))
+                done.append(number)
 
     right = []
     with serving(latest) as url, ThreadPoolExecutor(16) as pool:
-        for run in range(1, 5):
-            fill(engine, an_estate(each=2 * run), f"run-{run}")
-            right.append(stored(generate(engine)))
-            latest.look()
-            if run == 1:
-                clients = [pool.submit(scrape_on, number, url) for number in range(16)]
-            done = sum(map(len, seen))
-            until(lambda done=done: sum(map(len, seen)) >= done + 8)  # type: ignore[misc]
-        ended.set()
+        try:
+            for run in range(1, 5):
+                fill(engine, an_estate(each=2 * run), f"run-{run}")
+                right.append(stored(generate(engine)))
+                latest.look()
+                if run == 1:
+                    clients = [pool.submit(scrape_on, number, url) for number in range(16)]
+                enough = len(done) + 17  # the last of them began after the new snapshot was there
+                until(lambda enough=enough: len(done) >= enough)  # type: ignore[misc]
+        finally:
+            ended.set()
         for client in clients:
             client.result()
     answers = [measured(parsed(text)) for text in set.union(*seen)]
