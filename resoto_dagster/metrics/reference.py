@@ -19,9 +19,9 @@ name where that is known, else its id.
 
 ## Of the inventory
 
-{count} metrics, all gauges, each defined by a search in `resoto_dagster/metrics/default_metrics.yaml`. They \
-are measured again when the inventory, a definition or a limit has changed. Names that end in `_total` are what \
-Resoto calls them; they are gauges nonetheless.
+{count} metrics, all gauges, each defined by a search in `resoto_dagster/metrics/default_metrics.yaml`. \
+They are measured again when the inventory, a definition or a limit has changed. Names that end in `_total` \
+are what Resoto calls them; they are gauges nonetheless.
 
 | metric | what it says | labels | value | of |
 | --- | --- | --- | --- | --- |
