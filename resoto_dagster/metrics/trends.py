@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 RUNS = 30
 """How many runs a picture goes back."""
 _COLUMNS, _PANELS = 4, 24
+_LONGEST_NAME = 34
 _WIDTH, _HEIGHT, _PLOT = 220, 78, 40
 
 
@@ -98,9 +99,10 @@ def _panel(runs: Sequence[Totals], metric: str, place: int) -> str:
         for points in lines
         if points
     )
+    title = metric if len(metric) <= _LONGEST_NAME else f"{metric[: _LONGEST_NAME - 1]}…"
     left, top = place % _COLUMNS * _WIDTH + 8, place // _COLUMNS * _HEIGHT
     return (
-        f'<g transform="translate({left},{top})"><text y="14">{escape(metric)}</text>'
+        f'<g transform="translate({left},{top})"><text y="14">{escape(title)}</text>'
         f'<text x="{_WIDTH - 20}" y="28" text-anchor="end" fill="#111">{escape(spell(values[-1]))}</text>'
         f'<g transform="translate(0,30)"><path d="M0 {_PLOT}H{_WIDTH - 20}" stroke="#ddd"/>{drawn}</g></g>'
     )
