@@ -13,7 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 from prometheus_client import Metric
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from resoto_dagster.database import database_errors
@@ -34,6 +34,17 @@ from resoto_dagster.metrics.web_config import Web, WebConfig, WebConfigFile
 PATH = "/metrics"
 LOOK_SECONDS = 3.0
 """How often the exporter looks for a newer snapshot."""
+
+SILENT_SECONDS = 30.0
+"""A database that has not answered for so long is away, though a connection to it may seem to be open."""
+
+# A connection to a host that is gone ends by itself, else the exporter would wait for its answer for hours.
+_LIVELY = {
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",  # milliseconds
+}
 
 _INDEX = f"""\
 <!DOCTYPE html>
@@ -101,7 +112,7 @@ class LatestSnapshot:
             gauge(
                 f"{PREFIX}exporter_database_up",
                 "1 if the exporter could ask the database for newer metrics when it tried last.",
-                int(self._problem is None and self._answered > 0),
+                int(self._problem is None and time.time() - self._answered < SILENT_SECONDS),
             ),
             gauge(
                 f"{PREFIX}exporter_database_answered_timestamp_seconds",
@@ -169,7 +180,8 @@ def serve(
 
     Raises what make_server raises. To be called in the main thread.
     """
-    latest, ended = LatestSnapshot(engine), threading.Event()
+    lively = create_engine(engine.url.update_query_dict(_LIVELY), pool_size=1, pool_pre_ping=True)
+    latest, ended = LatestSnapshot(lively), threading.Event()
     with make_server(latest, host, port, web_config) as server:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end)

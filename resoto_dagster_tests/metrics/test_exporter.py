@@ -176,9 +176,21 @@ def test_it_serves_on_while_the_database_is_away(
         newer = generate(own_database)
         assert newer.snapshot_id > snapshot.snapshot_id
         latest.look()
-        assert measured(parsed(scrape(url))) == stored(newer) == {}
+        assert measured(parsed(scrape(url))) == stored(newer)
+        assert not any(name == "resoto_volumes_total" for name, _ in stored(newer))
         assert parsed(scrape(url))[UP] == 1
         assert caplog.messages[1:] == ["the database can be reached again"]
+
+
+def test_a_database_that_says_nothing_for_long_is_away(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latest = LatestSnapshot(engine)
+    latest.look()
+    with serving(latest) as url:
+        assert parsed(scrape(url))[UP] == 1
+        monkeypatch.setattr(exporter, "SILENT_SECONDS", 0.01)
+        until(lambda: parsed(scrape(url))[UP] == 0)
 
 
 def test_a_port_in_use_is_told_in_one_line(engine: Engine) -> None:

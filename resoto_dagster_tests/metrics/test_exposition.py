@@ -30,7 +30,8 @@ HOSTILE = LABEL_VALUES | st.text('\\"\n\r{}=,# \u2028\x85\x1e', max_size=12)
 
 
 def snapshot(*families: Family) -> Snapshot:
-    return Snapshot(1, datetime(2026, 1, 31, 12, tzinfo=UTC), "i", "d", families)
+    then = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    return Snapshot(1, then, "i", "d", families, measured_at=then, scans=1, seconds=0.1)
 
 
 def read(format_: Format, text: bytes) -> list:
