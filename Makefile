@@ -33,7 +33,7 @@ dev: .venv/installed ## Dagster's UI with your resoto.yaml, on http://127.0.0.1:
 test: .venv/installed ## The fast tests
 	$(PYTEST) -q -n 2 -m 'not slow'
 
-test-slow: .venv/installed ## The slow tests: a real `dagster dev`, kills, large buckets
+test-slow: .venv/installed ## The slow tests: a real `dagster dev`, kills, large buckets; Debian's Prometheus must be there
 	$(PYTEST) -q -n 2 --dist loadfile -m slow
 
 lint: .venv/installed ## Style and types

@@ -1,6 +1,7 @@
 import http.client
 import os
 import re
+import socket
 import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from cryptography import x509
 from sqlalchemy import Engine
 
 from resoto_dagster.errors import ConfigError
+from resoto_dagster.metrics import server
 from resoto_dagster.metrics.exporter import LatestSnapshot
 from resoto_dagster.metrics.web_config import RateLimiter, WebConfigFile, read_web_config
 from resoto_dagster_tests.cli.commands import resoto
@@ -88,6 +90,19 @@ def test_tls_is_spoken(latest: LatestSnapshot, file: Path, authority: Authority)
         with pytest.raises((http.client.HTTPException, ConnectionError)):
             ask(url.replace("https", "http"))
         assert ask(url, trusting(authority))[0] == 200
+
+
+def test_a_client_that_never_begins_with_tls_keeps_nobody_waiting_and_is_left(
+    latest: LatestSnapshot, file: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(TLS)
+    with serving(latest, file) as url:
+        address = (urlsplit(url).hostname, urlsplit(url).port)
+        with socket.create_connection(address, timeout=30):
+            assert ask(url, trusting(authority))[0] == 200
+            monkeypatch.setattr(server, "REQUEST_SECONDS", 0.1)
+            with socket.create_connection(address, timeout=30) as other:
+                assert other.recv(1) == b""
 
 
 def test_certificate_and_key_may_stand_in_the_file(
