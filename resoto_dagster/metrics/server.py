@@ -178,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         self._connection.wait(ANSWER_SECONDS)
         # A body is not read, so what follows could be anything.
-        if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
+        if self.headers.get_all("Content-Length", ["0"]) != ["0"] or "Transfer-Encoding" in self.headers:
             self.close_connection = True
         self._web = self.server.web()
         answer = self._find_answer(self._web)

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from resoto_dagster.metrics import server as serving_module
-from resoto_dagster.metrics.exporter import LatestSnapshot
+from resoto_dagster.metrics.exporter import LatestSnapshot, make_server
 from resoto_dagster.metrics.generate import generate
 from resoto_dagster_tests.metrics.estate import an_estate, fill
 from resoto_dagster_tests.metrics.scraping import measured, parsed, serving, stored, until
@@ -127,6 +127,9 @@ def test_what_follows_a_body_is_no_request(url: str) -> None:
     hidden = b"GET /-/healthy HTTP/1.1\r\n\r\n"
     request = b"GET /-/ready HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(hidden)
     assert talk(url, request + hidden).count(b"HTTP/1.1 ") == 1
+    twice = request.replace(b"\r\n\r\n", b"\r\nContent-Length: 0\r\n\r\n")
+    assert talk(url, twice + hidden).count(b"HTTP/1.1 ") == 1
+    assert talk(url, twice.replace(b"%d" % len(hidden), b"0") + hidden).count(b"HTTP/1.1 ") == 1
     chunked = b"GET /-/ready HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
     assert talk(url, chunked + hidden).count(b"HTTP/1.1 ") == 1
 
@@ -151,6 +154,17 @@ def test_what_is_no_request_is_refused(url: str, sent: bytes, status: int) -> No
 def test_an_old_client_is_answered_and_left(url: str) -> None:
     answer = talk(url, b"GET /-/healthy HTTP/1.0\r\n\r\n")
     assert answer.endswith(b"\r\n\r\nhealthy\n")
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+def test_ipv6_is_served(latest: LatestSnapshot) -> None:
+    with make_server(latest, "::1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        with connected(f"http://[::1]:{server.port}") as client:
+            assert ask(client, "GET", "/-/ready")[0] == 200
+        server.shutdown()
+        thread.join()
 
 
 def test_clients_that_dawdle_are_left(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
