@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-ui dev test test-slow lint format aws-policies aws-reference bench clean
+.PHONY: help install demo demo-ui dev test test-slow lint format aws-policies aws-reference metrics-reference bench clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -33,7 +33,7 @@ dev: .venv/installed ## Dagster's UI with your resoto.yaml, on http://127.0.0.1:
 test: .venv/installed ## The fast tests
 	$(PYTEST) -q -n 2 -m 'not slow'
 
-test-slow: .venv/installed ## The slow tests: a real `dagster dev`, kills, large buckets
+test-slow: .venv/installed ## The slow tests: a real `dagster dev`, kills, large buckets; Debian's Prometheus must be there
 	$(PYTEST) -q -n 2 --dist loadfile -m slow
 
 lint: .venv/installed ## Style and types
@@ -55,11 +55,17 @@ aws-reference: .venv/installed ## Write docs/reference/aws.md anew, as the kinds
 	$(BIN)/python -m resoto_dagster_tests.providers.aws.reference > docs/reference/aws.md.new
 	mv docs/reference/aws.md.new docs/reference/aws.md
 
+metrics-reference: .venv/installed ## Write docs/reference/metrics.md anew, as the metrics are defined
+	$(BIN)/python -m resoto_dagster.metrics.reference > docs/reference/metrics.md.new
+	mv docs/reference/metrics.md.new docs/reference/metrics.md
+
 bench: .venv/installed ## Measure, and print the tables of benchmarks/README.md; ENDPOINT=URL adds a collect
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/events.py
+	$(BIN)/python benchmarks/exporter.py
 	$(BIN)/python benchmarks/inventory.py
 	$(BIN)/python benchmarks/cleanup.py
+	$(BIN)/python benchmarks/metrics.py
 	$(if $(ENDPOINT),$(BIN)/python benchmarks/collect.py --endpoint $(ENDPOINT))
 
 clean: ## Remove the virtual environment and all caches; local state in .resoto stays

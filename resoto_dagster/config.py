@@ -433,11 +433,35 @@ def _with_defaults(value: object) -> object:
     return {**_SNAPSHOTS, **given}
 
 
+class MetricSettings(_Section):
+    """A metric of one's own, or what is different about one that is there already."""
+
+    enabled: bool = Field(default=True, description="Whether it is generated.")
+    help: str | None = Field(default=None, min_length=1, description="What it says, in a line.")
+    type: Literal["gauge"] | None = Field(default=None, description="gauge, which it is anyway.")
+    search: str | None = Field(
+        default=None, description="What it counts: aggregate(LABELS: FUNCTION as NAME): SEARCH."
+    )
+    max_series: int | None = Field(
+        default=None, ge=1, description="The series it has at most, where that differs from all others."
+    )
+
+
 class MetricsSettings(_Section):
-    """The exporter."""
+    """Where the exporter listens, and the metrics that are the user's own."""
 
     host: str = Field(default="127.0.0.1", description="The address that `resoto metrics serve` binds.")
     port: int = Field(default=9955, ge=0, le=65535, description="Its port.")
+    web_config_file: str = Field(
+        default="",
+        description="TLS and users, in the file that Prometheus' exporters take; from the working directory.",
+    )
+    max_series: int = Field(
+        default=10_000, ge=1, description="The series a metric has at most: those with the largest values."
+    )
+    definitions: dict[Name, MetricSettings] = Field(
+        default={}, description="Metrics by name: one's own, changed ones, and those that are switched off."
+    )
 
 
 class ProviderSettings(BaseModel):
@@ -468,7 +492,9 @@ class Settings(_Section):
     )
     hooks: HookModules = Field(default=HookModules(), description="The user's hooks.")
     cleanup: CleanupSettings = Field(default=CleanupSettings(), description="What may be deleted.")
-    metrics: MetricsSettings = Field(default=MetricsSettings(), description="The metrics exporter.")
+    metrics: MetricsSettings = Field(
+        default=MetricsSettings(), description="The metrics, and their exporter."
+    )
 
     def action(self, name: str) -> ActionSettings:
         """The settings of a gate. `pre_cleanup` stops the workflow on errors unless told otherwise."""

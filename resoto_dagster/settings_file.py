@@ -2,9 +2,9 @@
 
 import difflib
 import os
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -18,6 +18,7 @@ from resoto_dagster.providers import load_provider, provider_names
 
 _Place = tuple[Hashable, ...]
 _Lines = dict[_Place, int]
+_Model = TypeVar("_Model", bound=BaseModel)
 _DEEPEST = 20
 _EXPECTED = {
     "model_type": "expected a section",
@@ -108,7 +109,7 @@ def _fields_at(model: type[BaseModel], place: Sequence[Hashable]) -> list[str]:
     return list(model.model_fields)
 
 
-def _validated(model: type[BaseModel], data: Any, at: Sequence[Hashable]) -> Any:
+def _validated(model: type[_Model], data: Any, at: Sequence[Hashable]) -> _Model:
     """The model of the data; raises the first _Problem otherwise."""
     try:
         return model.model_validate(data)
@@ -200,6 +201,7 @@ def _check_names(settings: Settings) -> None:
     _check_providers(settings.cleanup.tag_validator.accounts, ("cleanup", "tag_validator", "accounts"))
     _check_rules(settings)
     _check_notices(settings.cleanup.notices)
+    _check_metrics(settings)
     planners, place = settings.cleanup.planners, ("cleanup", "planners")
     _check_providers(planners.untagged.accounts, (*place, "untagged", "accounts"))
     _check_kinds(planners.untagged.kinds, settings, (*place, "untagged", "kinds"))
@@ -254,6 +256,23 @@ def _check_notices(notices: NoticesSettings) -> None:
             raise _Problem((*place, "mail_domains"), "needs the server in cleanup.notices.mail")
 
 
+def _check_metrics(settings: Settings) -> None:
+    """Refuse metrics that can't be measured, and kinds that no configured provider has."""
+    if not settings.metrics.definitions:
+        return
+    from resoto_dagster.inventory.search.kinds import named_kinds
+    from resoto_dagster.metrics.definitions import Mistake, own_metrics
+
+    place = ("metrics", "definitions")
+    try:
+        own = own_metrics(settings.metrics)
+    except Mistake as mistake:
+        raise _Problem((*place, *mistake.place), str(mistake)) from None
+    for name, metric in own.items():
+        if settings.providers:
+            _check_kinds(tuple(named_kinds(metric.query)), settings, (*place, name, "search"))
+
+
 def _check_providers(names: Iterable[str], place: _Place) -> None:
     for name in names:
         if name not in provider_names():
@@ -272,15 +291,29 @@ def _check_kinds(names: Iterable[str], settings: Settings, place: _Place) -> Non
 
 def parse_settings(text: str, file: str) -> Settings:
     """The settings of a YAML text. Raises ConfigError with file, line and what was meant."""
+    return _parsed(text, file, _settings)
+
+
+def _settings(data: dict[str, Any]) -> Settings:
+    providers = _providers(data.get("providers"))
+    settings = _validated(Settings, {**data, "providers": providers}, ())
+    _check_names(settings)
+    return settings
+
+
+def parse_model(text: str, file: str, model: type[_Model]) -> _Model:
+    """What a YAML text says to a model of its own. Raises ConfigError as parse_settings does."""
+    return _parsed(text, file, lambda data: _validated(model, data, ()))
+
+
+def _parsed(text: str, file: str, make: Callable[[dict[str, Any]], _Model]) -> _Model:
     lines: _Lines = {}
     try:
         data = _read_yaml(text, lines)
         data = {} if data is None else data
         if not isinstance(data, dict):
             raise _Problem((), f"expected settings by name, not {data!r}")
-        providers = _providers(data.get("providers"))
-        settings: Settings = _validated(Settings, {**data, "providers": providers}, ())
-        _check_names(settings)
+        return make(data)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigError(f"{file}, line {line}: not valid YAML: {error.reason}") from None
@@ -294,7 +327,6 @@ def parse_settings(text: str, file: str) -> Settings:
             place = place[:-1]
         where = f"{'.'.join(map(str, problem.place))}: " if problem.place else ""
         raise ConfigError(f"{file}, line {lines.get(place, 1)}: {where}{problem}") from None
-    return settings
 
 
 def config_path() -> Path:

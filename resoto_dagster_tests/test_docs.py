@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from resoto_dagster.metrics.web_config import TlsServer, WebConfig, read_web_config
 from resoto_dagster.settings_file import parse_settings
+from resoto_dagster_tests.metrics.certificates import Authority
 
 ROOT = Path(__file__).parents[1]
 CONNECT_AWS = (ROOT / "docs" / "how-to" / "connect-aws.md").read_text(encoding="utf-8")
@@ -86,3 +88,33 @@ def test_the_settings_in_the_guide_to_notices_are_taken(monkeypatch: pytest.Monk
     ]
     (served,) = set(re.findall(r"proxy_pass http://([\d.:]+);", TELL_OWNERS))
     assert served == f"{taken[0].host}:{taken[0].port}"
+
+
+GRAPH_AND_ALERT = (ROOT / "docs" / "how-to" / "graph-and-alert.md").read_text(encoding="utf-8")
+
+
+def test_the_files_in_the_guide_to_graphs_are_taken(tmp_path: Path) -> None:
+    blocks = [
+        textwrap.dedent(block) for block in re.findall(r"(?:^    .*\n|^\n(?=    ))+", GRAPH_AND_ALERT, re.M)
+    ]
+    (web_config,) = (block.partition("\n\n")[0] for block in blocks if "tls_server_config" in block)
+    Authority().issue().write(tmp_path, "server")
+    hashed = re.sub("PASTE-[A-Z0-9-]+", "x" * 53, web_config)
+    (tmp_path / "web-config.yml").write_text(hashed)
+    web = read_web_config(tmp_path / "web-config.yml")
+    assert web.tls is not None
+    assert web.users is not None
+    scraping = [yaml.safe_load(block)["scrape_configs"] for block in blocks if "scrape_configs" in block]
+    assert [job["job_name"] for (job,) in scraping] == ["resoto", "resoto"]
+    commented = (ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8")
+    for key in ("scheme: https", "ca_file: ", "username: ", "password_file: "):
+        assert key in commented
+
+
+def test_the_guide_to_graphs_has_all_keys_and_alerts() -> None:
+    named = set(re.findall(r"`(\w+)`", GRAPH_AND_ALERT))
+    assert set(WebConfig.model_fields) | set(TlsServer.model_fields) <= named
+    (group,) = yaml.safe_load((ROOT / "deploy/prometheus/rules/resoto.yml").read_text())["groups"]
+    assert re.findall(r"^\| (Resoto\w+) ", GRAPH_AND_ALERT, re.M) == [
+        rule["alert"] for rule in group["rules"]
+    ]

@@ -20,13 +20,16 @@ from resoto_dagster.cleanup.plan import Plan, PlanItem, load_plan
 from resoto_dagster.cli.output import age, say, table
 from resoto_dagster.cli.progress import Progress
 from resoto_dagster.cli.run import print_run
+from resoto_dagster.config import MetricsSettings
 from resoto_dagster.database import inventory_engine
 from resoto_dagster.demo.estate import ACCOUNTS, REGIONS, seed
 from resoto_dagster.demo.server import ROLE, DemoError, only_simulated_aws, simulated_aws
 from resoto_dagster.demo.truth import KINDS, Found, list_everything
 from resoto_dagster.inventory.schema import migrate
+from resoto_dagster.metrics.definitions import load_definitions
 from resoto_dagster.metrics.generate import latest_snapshot
 from resoto_dagster.model.resource import Scope
+from resoto_dagster.providers import load_provider
 from resoto_dagster.state import state_folder
 from resoto_dagster.workflow.run import run_workflow
 
@@ -41,7 +44,7 @@ _COMPARED = (
     "volume_bytes",
     "buckets_total",
 )
-_COLLECTED = ("aws_account", "aws_region", "aws_ec2_instance_type", *KINDS)
+_COLLECTED = ("aws_account", "aws_region", "aws_ec2_instance_type", "aws_ec2_volume_type", *KINDS)
 """What there is; the simulated AWS does not know the calls of all other kinds."""
 _STATE = "RESOTO_HOME", "RESOTO_CONFIG", "RESOTO_DATABASE_URL", "RESOTO_EXECUTOR", "DAGSTER_HOME"
 SETTINGS = f"""\
@@ -120,6 +123,7 @@ def _show(endpoint: str) -> None:
     before = _totals(engine)
     _title(f"collect_and_cleanup, cleanup switched on for {ACCOUNTS[CLEANED]} only")
     there = list_everything(endpoint)
+    _check_metrics(before, there)
     run_id = _run(engine, "collect_and_cleanup")
     gone = there - list_everything(endpoint)
     with engine.connect() as connection:
@@ -193,6 +197,23 @@ def _show_metrics(before: Totals, after: Totals) -> None:
         ((*row, row[3] - row[2]) for row in rows),
         numbers=("before", "after", "change"),
     )
+
+
+def _check_metrics(totals: Totals, there: set[Found]) -> None:
+    """Compare the metrics that count resources with what is there. Raises DemoError on any difference."""
+    kinds = load_provider("aws").kinds
+    compared = 0
+    for metric in load_definitions(MetricsSettings()):
+        counted = {kind for kind in KINDS if {kind, *kinds[kind].all_bases} & (metric.kinds or set())}
+        if not counted or "sum(1)" not in str(metric.query):
+            continue
+        compared += 1
+        for account, name in ACCOUNTS.items():
+            listed = sum(found[0] == account and found[2] in counted for found in there)
+            if totals[metric.name, name] != listed:
+                said = f"resoto_{metric.name} of {name} is {totals[metric.name, name]:g}"
+                raise DemoError(f"{said}, but AWS lists {listed}")
+    say(f"{compared} metrics count resources, in each account just as many as AWS lists.")
 
 
 def _check(plan: Plan, ended: Mapping[uuid.UUID, tuple[Outcome, str]], gone: set[Found]) -> None:

@@ -4,6 +4,7 @@ The simulation is moto's server in a process of its own. It ends with the `with`
 process that started it is killed: it watches a pipe that the kernel closes with its parent.
 """
 
+import json
 import logging
 import os
 import socket
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 
 import botocore.session
 
+from resoto_dagster.demo.prices import products
 from resoto_dagster.errors import ResotoError
 
 HOST = "127.0.0.1"
@@ -194,14 +196,22 @@ def _one_at_a_time(application: Any) -> Any:
     return answer
 
 
-def _with_an_empty_price_list(application: Any) -> Any:
-    """An application with the price list that moto has not: nothing is on it, so that no price is known."""
+# Calls that moto does not know, by their target: prices, and quotas, of which there are none.
+_ANSWERED_HERE: Mapping[str, Callable[[Any], Any]] = {
+    "AWSPriceListService.GetProducts": products,
+    "ServiceQuotasV20190624.ListServiceQuotas": lambda _request: {"Quotas": []},
+}
+
+
+def _with_what_moto_lacks(application: Any) -> Any:
+    """An application that answers these calls, too."""
 
     def answer(environ: Any, start_response: Any) -> Any:
-        if environ.get("HTTP_X_AMZ_TARGET") != "AWSPriceListService.GetProducts":
+        answered_here = _ANSWERED_HERE.get(environ.get("HTTP_X_AMZ_TARGET", ""))
+        if answered_here is None:
             return application(environ, start_response)
-        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        content = b'{"FormatVersion": "aws_v1", "PriceList": []}'
+        request = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        content = json.dumps(answered_here(json.loads(request))).encode()
         headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(content)))]
         start_response("200 OK", headers)
         return [content]
@@ -213,7 +223,7 @@ def simulation() -> Any:
     """The simulated AWS as a WSGI application; all of them in a process share one state, moto's."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    return _with_an_empty_price_list(_one_at_a_time(DomainDispatcherApplication(create_backend_app)))
+    return _with_what_moto_lacks(_one_at_a_time(DomainDispatcherApplication(create_backend_app)))
 
 
 def server(application: Any, listener: int, port: int) -> Any:

@@ -1,116 +1,169 @@
 """The exporter: serves the last snapshot to Prometheus. A scrape computes nothing and asks no database."""
 
-import errno
 import logging
 import signal
-import socket
-import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.message import Message
 from http import HTTPStatus
-from http.server import ThreadingHTTPServer
+from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from typing import NoReturn
 
-from prometheus_client import CollectorRegistry, Metric, MetricsHandler
-from prometheus_client.registry import Collector
-from sqlalchemy import Engine
+from prometheus_client import Metric
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from resoto_dagster.database import database_errors
 from resoto_dagster.errors import ResotoError
+from resoto_dagster.metrics.definitions import PREFIX
+from resoto_dagster.metrics.exposition import (
+    Exposition,
+    Format,
+    choose_format,
+    gauge,
+    render,
+    wants_gzip,
+)
 from resoto_dagster.metrics.generate import Snapshot, latest_snapshot
+from resoto_dagster.metrics.server import Answer, Page, Server, say
+from resoto_dagster.metrics.web_config import Web, WebConfig, WebConfigFile
 
-PREFIX = "resoto_"
 PATH = "/metrics"
 LOOK_SECONDS = 3.0
 """How often the exporter looks for a newer snapshot."""
 
-_TIMESTAMP = f"{PREFIX}metrics_generated_timestamp_seconds"
-_NONE_YET = "No metrics have been generated yet; the step generate_metrics of the workflow does that."
+SILENT_SECONDS = 30.0
+"""A database that has not answered for so long is away, though a connection to it may seem to be open."""
+
+# A connection to a host that is gone ends by itself, else the exporter would wait for its answer for hours.
+_LIVELY = {
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",  # milliseconds
+}
+
+_INDEX = f"""\
+<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Metrics of resoto</title></head>
+<body>
+<h1>Metrics of resoto</h1>
+<ul>
+<li><a href="{PATH}">{PATH}</a>: what was measured at the end of the last run of the workflow</li>
+<li><a href="/-/healthy">/-/healthy</a>: the exporter runs</li>
+<li><a href="/-/ready">/-/ready</a>: there are metrics to be served</li>
+</ul>
+</body>
+</html>
+"""
 _log = logging.getLogger(__name__)
 
 
-class LatestSnapshot(Collector):
-    """The last snapshot as prometheus_client collects it; kept when the database is away."""
+@dataclass(frozen=True)
+class _Served:
+    snapshot: Snapshot | None
+    expositions: dict[Format, Exposition]
+
+
+class LatestSnapshot:
+    """The last snapshot, rendered; kept when the database is away."""
 
     def __init__(self, engine: Engine):
         self._engine = engine
-        self._snapshot: Snapshot | None = None
-        self._away = False
+        # Replaced as a whole: a scrape takes all it sends from one of them.
+        self._served = _Served(None, render(None))
+        self._problem: str | None = None
+        self._answered = 0.0
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a snapshot."""
+        return self._served.snapshot is not None
 
     def look(self) -> None:
         """Take over a newer snapshot if there is one. A database that is away is logged, once."""
+        known = self._served.snapshot
         try:
             with database_errors(), self._engine.connect() as connection:
-                known = self._snapshot.snapshot_id if self._snapshot else None
-                newer = latest_snapshot(connection, known)
+                newer = latest_snapshot(connection, known.snapshot_id if known else None)
         except (ResotoError, SQLAlchemyError) as error:
-            if not self._away:
-                _log.warning("the last metrics are served on: %s", str(error).partition("\n")[0])
-            self._away = True
+            problem = str(error).partition("\n")[0]
+            if self._problem is None:
+                _log.warning("the last metrics are served on: %s", problem)
+            self._problem = problem
             return
-        if self._away:
+        if self._problem is not None:
             _log.warning("the database can be reached again")
-            self._away = False
-        self._snapshot = newer or self._snapshot
+        self._problem, self._answered = None, time.time()
+        if newer is not None:
+            self._served = _Served(newer, render(newer))
 
-    def collect(self) -> Iterator[Metric]:
-        """The snapshot's metrics, its age, and which of them are stale."""
-        snapshot = self._snapshot
-        if snapshot is None:
-            yield Metric(_TIMESTAMP, _NONE_YET, "gauge")
-            return
-        generated = Metric(_TIMESTAMP, "When these metrics were generated.", "gauge")
-        generated.add_sample(_TIMESTAMP, {}, snapshot.generated_at.timestamp())
-        yield generated
-        name = f"{PREFIX}metric_stale"
-        stale = Metric(name, "1 if a metric could not be generated and shows its last value.", "gauge")
-        for family in snapshot.families:
-            stale.add_sample(name, {"metric": family.name}, int(family.error is not None))
-        yield stale
-        for family in snapshot.families:
-            metric = Metric(PREFIX + family.name, family.help, family.type)
-            for sample in family.samples:
-                metric.add_sample(PREFIX + family.name, sample.labels, sample.value)
-            yield metric
+    def exposition(self, format_: Format) -> Exposition:
+        """The snapshot in a format."""
+        return self._served.expositions[format_]
 
-
-class _Server(ThreadingHTTPServer):
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Leave scrapers that hung up unmentioned."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
+    def own_metrics(self) -> list[Metric]:
+        """How well the exporter itself is: what changes while the snapshot stays."""
+        return [
+            gauge(
+                f"{PREFIX}exporter_database_up",
+                "1 if the exporter could ask the database for newer metrics when it tried last.",
+                int(self._problem is None and time.time() - self._answered < SILENT_SECONDS),
+            ),
+            gauge(
+                f"{PREFIX}exporter_database_answered_timestamp_seconds",
+                "When the database last told the exporter whether there are newer metrics; 0 is never.",
+                self._answered,
+            ),
+        ]
 
 
-class _Server6(_Server):
-    address_family = socket.AF_INET6
+def pages(latest: LatestSnapshot, config_is_taken: Callable[[], bool]) -> dict[str, Page]:
+    """What is served, by path; `config_is_taken` says whether the web configuration file can be taken."""
+
+    def metrics(headers: Message) -> Answer:
+        gzip = wants_gzip(headers.get("Accept-Encoding"))
+        exposition = latest.exposition(choose_format(headers.get("Accept")))
+        taken = gauge(
+            f"{PREFIX}exporter_web_config_last_reload_successful",
+            "0 if the web configuration file can't be taken as it is now, and an earlier one holds on.",
+            int(config_is_taken()),
+        )
+        return Answer(
+            HTTPStatus.OK,
+            exposition.parts([*latest.own_metrics(), taken], gzip),
+            exposition.format.value,
+            {"Vary": "Accept, Accept-Encoding"} | ({"Content-Encoding": "gzip"} if gzip else {}),
+        )
+
+    def ready(_headers: Message) -> Answer:
+        if latest.is_there:
+            return say(HTTPStatus.OK, "ready")
+        return say(HTTPStatus.SERVICE_UNAVAILABLE, "no metrics have been loaded yet")
+
+    return {
+        "/": lambda _: Answer(HTTPStatus.OK, (_INDEX.encode(),), "text/html; charset=utf-8"),
+        PATH: metrics,
+        "/-/healthy": lambda _: say(HTTPStatus.OK, "healthy"),
+        "/-/ready": ready,
+    }
 
 
-class _Handler(MetricsHandler):
-    """Serves the metrics at their path, and nothing elsewhere."""
+def make_server(latest: LatestSnapshot, host: str, port: int, web_config: Path | None = None) -> Server:
+    """The HTTP server, bound and not serving yet.
 
-    timeout = 30  # seconds for a request to arrive
-
-    def do_GET(self) -> None:
-        """Answer in text or OpenMetrics, as the scraper asks."""
-        if urlsplit(self.path).path == PATH:
-            super().do_GET()
-        else:
-            self.send_error(HTTPStatus.NOT_FOUND, f"the metrics are at {PATH}")
-
-
-def make_server(latest: LatestSnapshot, host: str, port: int) -> ThreadingHTTPServer:
-    """The HTTP server, bound and not serving yet. Raises ResotoError when the address can't be bound."""
-    registry = CollectorRegistry()
-    registry.register(latest)
-    try:
-        return (_Server6 if ":" in host else _Server)((host, port), _Handler.factory(registry))
-    except OSError as error:
-        in_use = "another program listens there already; --port takes another port"
-        reason = in_use if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-        raise ResotoError(f"metrics can't be served on {host}:{port}: {reason}") from None
+    Raises ResotoError when the address can't be bound, ConfigError when the web configuration file, if
+    there is one, can't be taken.
+    """
+    if web_config is None:
+        plain = Web(WebConfig(), Path())
+        return Server(host, port, pages(latest, lambda: True), lambda: plain)
+    file = WebConfigFile(web_config)
+    return Server(host, port, pages(latest, lambda: file.is_taken), file.current)
 
 
 def keep_looking(latest: LatestSnapshot, ended: threading.Event) -> None:
@@ -120,17 +173,21 @@ def keep_looking(latest: LatestSnapshot, ended: threading.Event) -> None:
         latest.look()
 
 
-def serve(engine: Engine, host: str, port: int, started: Callable[[str], None]) -> None:
+def serve(
+    engine: Engine, host: str, port: int, web_config: Path | None, started: Callable[[str], None]
+) -> None:
     """Serve until SIGTERM or SIGINT ends the process with 0; `started` is told the URL once it listens.
 
-    Raises ResotoError when the address can't be bound. To be called in the main thread.
+    Raises what make_server raises. To be called in the main thread.
     """
-    latest, ended = LatestSnapshot(engine), threading.Event()
-    with make_server(latest, host, port) as server:
+    lively = create_engine(engine.url.update_query_dict(_LIVELY), pool_size=1, pool_pre_ping=True)
+    latest, ended = LatestSnapshot(lively), threading.Event()
+    with make_server(latest, host, port, web_config) as server:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end)
         threading.Thread(target=keep_looking, args=(latest, ended), name="look", daemon=True).start()
-        started(f"http://{f'[{host}]' if ':' in host else host}:{server.server_port}{PATH}")
+        scheme = "https" if server.web().tls else "http"
+        started(f"{scheme}://{f'[{host}]' if ':' in host else host}:{server.port}{PATH}")
         server.serve_forever()
 
 

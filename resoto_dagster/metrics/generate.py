@@ -1,160 +1,161 @@
-"""Generating metrics: one consistent reading of the inventory becomes a snapshot that is served as it is."""
+"""Generating metrics: one consistent reading of the inventory becomes a snapshot that is served as it is.
 
-import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+While neither the inventory nor a definition has changed, what was measured stays, and only what is said of
+the workflow is read again.
+"""
+
+import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from operator import add
 from typing import Any
 
 import orjson
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
 
-from resoto_dagster.inventory.search.compile import compile_aggregate
-from resoto_dagster.inventory.search.errors import SearchError
-from resoto_dagster.inventory.search.kinds import kinds_of
+from resoto_dagster.config import Settings
 from resoto_dagster.inventory.status import inventory_version
-from resoto_dagster.metrics.definitions import Metric, definitions_version, load_definitions
+from resoto_dagster.metrics.definitions import definitions_version, load_definitions
+from resoto_dagster.metrics.families import Family
+from resoto_dagster.metrics.measure import measure
+from resoto_dagster.metrics.workflow_metrics import workflow_families
 
 KEPT_SNAPSHOTS = 100
 """How many snapshots stay in the database."""
 
-_log = logging.getLogger(__name__)
-_MERGED: Mapping[str, Callable[[float, float], float]] = {"sum": add, "count": add, "min": min, "max": max}
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One value with its labels; a label of what a resource does not say is empty."""
-
-    labels: dict[str, str]
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One metric with all its samples.
-
-    `error` says why it could not be measured; its samples are then those of the last time it could be.
-    """
-
-    name: str
-    help: str
-    type: str
-    samples: tuple[Sample, ...]
-    error: str | None = None
+_DEFAULTS = Settings()
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All metrics of one state of the inventory."""
+    """All metrics as they were generated at one time: those of the inventory, then those of the workflow.
+
+    `measured_at` is when the inventory was measured, which took so many `scans` of it and `seconds`.
+    """
 
     snapshot_id: int
     generated_at: datetime
     inventory_version: str
     definitions_version: str
     families: tuple[Family, ...]
+    measured_at: datetime
+    scans: int
+    seconds: float
 
 
 _FAMILIES = TypeAdapter(tuple[Family, ...])
 
 
-def generate(engine: Engine) -> Snapshot:
-    """Measure all metrics in one consistent reading of the inventory, and store them as a new snapshot.
+def generate(engine: Engine, settings: Settings = _DEFAULTS) -> Snapshot:
+    """Measure the inventory in one consistent reading, and store all metrics as a new snapshot.
 
     A metric whose query fails keeps its last good samples and says so; the others are not affected.
     """
-    metrics = load_definitions()
+    metrics = load_definitions(settings.metrics)
+    started = time.perf_counter()
     with engine.begin() as connection:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        generated_at = datetime.now(UTC)
+        # There are far fewer groups than the planner thinks, so it would sort all resources to group them.
+        connection.execute(text("SET LOCAL enable_sort = off"))
+        connection.execute(text("SET LOCAL work_mem = '64MB'"))
+        measured_at = datetime.now(UTC)
         version = inventory_version(connection)
         previous = latest_snapshot(connection)
-        last_good = {family.name: family.samples for family in previous.families} if previous else {}
-        present = _present_kinds(connection)
-        families = tuple(
-            _measure(connection, metric, present, last_good.get(metric.name, ())) for metric in metrics
-        )
-    return _store(engine, generated_at, version, families)
-
-
-def _present_kinds(connection: Connection) -> frozenset[str]:
-    """The kinds and base kinds that there are resources of."""
-    rows = connection.execute(
-        text(
-            "SELECT DISTINCT unnest(bases) FROM inventory.kinds k "
-            "WHERE EXISTS (SELECT FROM inventory.resources r WHERE r.kind = k.kind)"
-        )
-    )
-    return frozenset(rows.scalars())
-
-
-def _measure(
-    connection: Connection, metric: Metric, present: frozenset[str], last_good: tuple[Sample, ...]
-) -> Family:
-    family = Family(name=metric.name, help=metric.help, type=metric.type, samples=())
-    if metric.kinds is not None and not metric.kinds & present:
-        return family
-    try:
-        with connection.begin_nested():
-            statement = compile_aggregate(metric.query, kinds_of(connection, metric.query))
-            rows = connection.execute(text(statement.sql), statement.parameters).all()
-    except (DBAPIError, SearchError) as error:
-        if isinstance(error, DBAPIError) and error.connection_invalidated:
-            raise
-        cause = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
-        _log.warning("metric %s keeps its last values, its query failed: %s", metric.name, cause)
-        return replace(family, samples=last_good, error=cause)
-    return replace(family, samples=_samples(metric, rows))
-
-
-def _samples(metric: Metric, rows: Any) -> tuple[Sample, ...]:
-    """A sample a group. Groups that have no number to aggregate give none."""
-    values: dict[tuple[str, ...], float] = {}
-    for *groups, value in rows:
-        if value is None:
-            continue
-        labels, number = tuple(group or "" for group in groups), float(value)
-        if labels in values:  # a missing and an empty value are two groups, but one label
-            number = _MERGED[metric.function](values[labels], number)
-        values[labels] = number
-    return tuple(
-        Sample(labels=dict(zip(metric.labels, labels, strict=True)), value=value)
-        for labels, value in values.items()
-    )
-
-
-def _store(engine: Engine, generated_at: datetime, version: str, families: tuple[Family, ...]) -> Snapshot:
-    values = {
-        "generated_at": generated_at,
+        last_good = {family.name: family for family in previous.families} if previous else {}
+        measured = measure(connection, metrics, settings.metrics.max_series, last_good)
+    values: dict[str, Any] = {
         "inventory_version": version,
-        "definitions_version": definitions_version(),
-        "families": orjson.dumps(families).decode(),
+        "definitions_version": definitions_version(settings.metrics),
+        "families": orjson.dumps(measured.families).decode(),
+        "totals": orjson.dumps({one.name: one.total for one in measured.families if one.samples}).decode(),
+        "measured_at": measured_at,
+        "scans": measured.scans,
+        "seconds": time.perf_counter() - started,
     }
+    source = """
+        VALUES (:inventory_version, :definitions_version, CAST(:families AS jsonb), CAST(:totals AS jsonb),
+            CAST(:measured_at AS timestamptz), :scans, :seconds)
+    """
     with engine.begin() as connection:
-        snapshot_id: int = connection.execute(
+        snapshot_id, generated_at, of_workflow = _store(connection, settings, source, values)
+    return Snapshot(
+        snapshot_id,
+        generated_at,
+        version,
+        values["definitions_version"],
+        (*measured.families, *of_workflow),
+        measured_at,
+        measured.scans,
+        values["seconds"],
+    )
+
+
+def generate_if_changed(engine: Engine, settings: Settings) -> bool:
+    """Generate metrics; measure the inventory only when it, a definition or a limit is another one than last.
+
+    What could not be measured last is tried again. Returns whether the inventory was measured.
+    """
+    with engine.begin() as connection:
+        versions = {
+            "inventory_version": inventory_version(connection),
+            "definitions_version": definitions_version(settings.metrics),
+        }
+        cached = connection.scalar(
             text(
                 """
-                INSERT INTO inventory.metrics (generated_at, inventory_version, definitions_version, families)
-                VALUES (:generated_at, :inventory_version, :definitions_version, CAST(:families AS jsonb))
-                RETURNING snapshot_id
+                SELECT snapshot_id FROM inventory.metrics
+                WHERE snapshot_id = (SELECT max(snapshot_id) FROM inventory.metrics)
+                    AND inventory_version = :inventory_version AND definitions_version = :definitions_version
+                    AND NOT jsonb_path_exists(families, '$[*] ? (@.error != null)')
                 """
             ),
-            values,
-        ).scalar_one()
-        connection.execute(
-            text(
-                """
-                DELETE FROM inventory.metrics WHERE snapshot_id <= (
-                    SELECT snapshot_id FROM inventory.metrics ORDER BY snapshot_id DESC OFFSET :kept LIMIT 1
-                )
-                """
-            ),
-            {"kept": KEPT_SNAPSHOTS},
+            versions,
         )
-    return Snapshot(snapshot_id, generated_at, version, definitions_version(), families)
+        if cached is not None:
+            same = """
+                SELECT inventory_version, definitions_version, families, totals, measured_at, scans, seconds
+                FROM inventory.metrics WHERE snapshot_id = :cached
+            """
+            _store(connection, settings, same, {"cached": cached})
+            return False
+    generate(engine, settings)
+    return True
+
+
+def _store(
+    connection: Connection, settings: Settings, source: str, values: dict[str, Any]
+) -> tuple[int, datetime, tuple[Family, ...]]:
+    """Store a snapshot of now: what `source` says of the inventory, and the workflow as it is.
+
+    Returns its id, the time, and the metrics about the workflow.
+    """
+    snapshot_id, generated_at = connection.execute(
+        text(
+            f"""
+            INSERT INTO inventory.metrics (generated_at, inventory_version, definitions_version, families,
+                totals, measured_at, scans, seconds)
+            SELECT clock_timestamp(), source.* FROM ({source}) source
+            RETURNING snapshot_id, generated_at
+            """  # noqa: S608
+        ),
+        values,
+    ).one()
+    families = workflow_families(connection, settings.cleanup.max_data_age)
+    connection.execute(
+        text("UPDATE inventory.metrics SET workflow = CAST(:families AS jsonb) WHERE snapshot_id = :id"),
+        {"families": orjson.dumps(families).decode(), "id": snapshot_id},
+    )
+    connection.execute(
+        text(
+            """
+            DELETE FROM inventory.metrics WHERE snapshot_id <= (
+                SELECT snapshot_id FROM inventory.metrics ORDER BY snapshot_id DESC OFFSET :kept LIMIT 1
+            )
+            """
+        ),
+        {"kept": KEPT_SNAPSHOTS},
+    )
+    return snapshot_id, generated_at, families
 
 
 def latest_snapshot(connection: Connection, known: int | None = None) -> Snapshot | None:
@@ -163,7 +164,7 @@ def latest_snapshot(connection: Connection, known: int | None = None) -> Snapsho
         text(
             """
             SELECT snapshot_id, generated_at, inventory_version, definitions_version,
-                CAST(families AS text) AS families
+                CAST(families || workflow AS text) AS families, measured_at, scans, seconds
             FROM inventory.metrics
             WHERE snapshot_id = (SELECT max(snapshot_id) FROM inventory.metrics)
                 AND snapshot_id IS DISTINCT FROM CAST(:known AS bigint)
@@ -179,18 +180,7 @@ def latest_snapshot(connection: Connection, known: int | None = None) -> Snapsho
         row.inventory_version,
         row.definitions_version,
         _FAMILIES.validate_json(row.families),
+        row.measured_at,
+        row.scans,
+        row.seconds,
     )
-
-
-def cached_snapshot(
-    connection: Connection, inventory_version: str, definitions_version: str
-) -> Snapshot | None:
-    """The last snapshot, if it is of this inventory and these definitions and nothing in it is stale.
-
-    Otherwise None, and there is something to generate.
-    """
-    snapshot = latest_snapshot(connection)
-    if snapshot is None or any(family.error is not None for family in snapshot.families):
-        return None
-    versions = (snapshot.inventory_version, snapshot.definitions_version)
-    return snapshot if versions == (inventory_version, definitions_version) else None

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from resoto_dagster.model.kind import Kind
+from resoto_dagster.model.requests import Asked
 from resoto_dagster.model.resource import Resource, Scope, StoredResource
 
 
@@ -97,6 +98,10 @@ class EventSource(Protocol):
 
 class ProviderSession(Protocol):
     """A provider with its settings, clients and credentials; safe to use from many threads."""
+
+    @property
+    def requests(self) -> Mapping[Asked, int]:
+        """How often the API was asked since the session was opened, by what came of it."""
 
     def collect(
         self, kinds: Collection[str], sink: CollectSink, only: Collection[Scope] | None = None

@@ -11,7 +11,9 @@ from resoto_dagster.cleanup.execute import execute_plan, why_not
 from resoto_dagster.cleanup.journal import outcomes
 from resoto_dagster.config import GATES
 from resoto_dagster.errors import ResotoError
+from resoto_dagster.inventory.api_requests import count_requests
 from resoto_dagster.inventory.status import inventory_version
+from resoto_dagster.providers.base import ProviderSession
 from resoto_dagster.workflow.actions import emitted_actions, missing_successes
 from resoto_dagster.workflow.cleanup_plan import SHOWN, describe, plan_of_run
 from resoto_dagster.workflow.graphs import Materialized, step_asset
@@ -57,7 +59,17 @@ def _cleanup(context: OpExecutionContext, project: Project, engine: Engine) -> N
         return
     with engine.connect() as connection:
         _check_required_hooks(connection, project, root_run_id(context.run))
-    results = execute_plan(engine, plan, settings, project.kinds, project.session, context.run_id)
+    sessions: dict[str, ProviderSession] = {}
+
+    def open_session(provider: str) -> ProviderSession:
+        return sessions.setdefault(provider, project.session(provider))
+
+    try:
+        results = execute_plan(engine, plan, settings, project.kinds, open_session, context.run_id)
+    finally:
+        with engine.begin() as connection:
+            for provider, session in sessions.items():
+                count_requests(connection, provider, session.requests)
     totals = Counter(result.outcome for result in results)
     context.log.info("%s", ", ".join(f"{number} {outcome}" for outcome, number in totals.most_common()))
     for result in results:  # of the rest the journal tells: a line here costs two milliseconds

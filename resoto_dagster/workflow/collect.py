@@ -22,6 +22,7 @@ from dagster import (
 from sqlalchemy import Engine
 
 from resoto_dagster.errors import ResotoError
+from resoto_dagster.inventory.api_requests import count_requests
 from resoto_dagster.inventory.collecting import (
     InventorySink,
     KindTotals,
@@ -110,8 +111,10 @@ def collect_op(project: Project, provider: str) -> OpDefinition:
         own = project.settings.providers[provider].own
         with provider_session(project.providers[provider], own) as session:
             session.collect(selected, sink)
+            requests = session.requests
         with engine.begin() as connection:
             settle_graph(connection)
+            count_requests(connection, provider, requests)
         _report(context, provider, sink)
         for name in selected:
             totals = sink.totals.get(name, KindTotals())

@@ -37,6 +37,7 @@ from dagster import (
 from sqlalchemy import Engine
 
 from resoto_dagster.errors import ResotoError
+from resoto_dagster.inventory.api_requests import count_requests
 from resoto_dagster.inventory.collecting import KindTotals, PartialSink, register_kinds, settle_graph
 from resoto_dagster.inventory.event_batches import EventBatch, delete_batch, load_batch, save_batch
 from resoto_dagster.inventory.turn import turn
@@ -163,9 +164,11 @@ def _read_batch(
     sink = PartialSink(engine, provider, context.run_id, events.scopes)
     with provider_session(known, section.own) as session:
         session.collect(kinds, sink, only=events.scopes)
+        requests = session.requests
     left = sink.close()
     with engine.begin() as connection:
         edges = settle_graph(connection)
+        count_requests(connection, provider, requests)
     _forget(context, project, provider, events)
     with engine.begin() as connection:
         delete_batch(connection, provider, batch)

@@ -23,8 +23,9 @@ from sqlalchemy import Engine
 
 from resoto_dagster.config import Step
 from resoto_dagster.errors import ResotoError
+from resoto_dagster.inventory.steps import step_begins, step_succeeded
 from resoto_dagster.workflow.gates import pass_gate
-from resoto_dagster.workflow.project import Project, failure
+from resoto_dagster.workflow.project import Project, failure, root_run_id
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def pre_gate(project: Project, step: Step, after: Iterable[str]) -> OpDefinition
     )
     def gate(context: OpExecutionContext) -> Output[None]:
         try:
+            with project.engine().begin() as connection:
+                step_begins(connection, step, root_run_id(context.run))
             return Output(None, metadata=pass_gate(context, project, action))
         except ResotoError as error:
             raise failure(error) from None
@@ -91,7 +94,10 @@ def post_gate(project: Project, step: Step, asset: AssetKey, show: Show) -> OpDe
     def gate(context: OpExecutionContext) -> Output[None]:
         try:
             hooks = pass_gate(context, project, action)
-            shown = show(context, project, project.engine())
+            engine = project.engine()
+            shown = show(context, project, engine)
+            with engine.begin() as connection:
+                step_succeeded(connection, step, root_run_id(context.run))
         except ResotoError as error:
             raise failure(error) from None
         context.set_data_version(asset, DataVersion(shown.data_version))

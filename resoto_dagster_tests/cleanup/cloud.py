@@ -1,9 +1,11 @@
 """A made-up cloud that cleanups run against: it lists, deletes and remembers every call."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
+from resoto_dagster.model.requests import Asked
 from resoto_dagster.model.resource import Resource, StoredResource
 from resoto_dagster.providers.base import Answer, CollectSink, ProviderError
 
@@ -22,6 +24,7 @@ class Cloud:
         self.deleted: list[str] = []
         self.reads: list[str] = []
         self.before_delete: Callable[[str], None] = lambda _id: None
+        self.requests: Counter[Asked] = Counter()
         self._lock = threading.Lock()
 
     def change(self, id_: str, **changes: object) -> None:

@@ -7,7 +7,17 @@ from typer.main import get_command
 from resoto_dagster.cli.app import app
 from resoto_dagster_tests.cli.commands import RESOTO, resoto
 
-HEAVY = ("alembic", "boto3", "dagster", "pandas", "prometheus_client", "psycopg", "pydantic", "sqlalchemy")
+HEAVY = (
+    "alembic",
+    "bcrypt",
+    "boto3",
+    "dagster",
+    "pandas",
+    "prometheus_client",
+    "psycopg",
+    "pydantic",
+    "sqlalchemy",
+)
 
 
 def all_commands() -> list[tuple[str, ...]]:
@@ -30,8 +40,10 @@ def test_there_are_all_commands() -> None:
         "demo",
         "keep",
         "kinds",
+        "metrics push",
         "metrics serve",
         "metrics show",
+        "metrics textfile",
         "notices serve",
         "notices test",
         "plan approve",

@@ -37,3 +37,8 @@ def test_the_demo_reads_everything_and_deletes_what_it_says(tmp_path):
     ] * 2
     assert len({fresh for _, fresh, _ in rows}) == 1
     assert "That is exactly what the plan said." in done.stdout
+    compared = re.search(
+        r"^(\d+) metrics count resources, in each account just as many", done.stdout, re.MULTILINE
+    )
+    assert compared is not None
+    assert int(compared[1]) > 15

@@ -1,6 +1,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -176,10 +177,17 @@ def test_an_assumed_role_leads_to_its_account(endpoint):
         assert answer["AccountAliases"] == [f"alias-{account}"]
 
 
-def test_nothing_is_on_its_price_list(endpoint):
+def test_its_price_list_has_what_the_estate_is_made_of_and_nothing_else(endpoint):
     pricing = SimulatedAccounts(endpoint).client("111111111111", "pricing")
-    asked = {"Type": "TERM_MATCH", "Field": "instanceType", "Value": "t3.micro"}
-    assert pricing.get_products(ServiceCode="AmazonEC2", Filters=[asked])["PriceList"] == []
+
+    def prices(field, value):
+        asked = {"Type": "TERM_MATCH", "Field": field, "Value": value}
+        listed = pricing.get_products(ServiceCode="AmazonEC2", Filters=[asked])["PriceList"]
+        return re.findall('"USD": "([0-9.]+)"', "".join(listed))
+
+    assert prices("instanceType", "t3.micro") == ["0.012"]
+    assert prices("volumeApiName", "gp3") == ["0.1"]
+    assert prices("instanceType", "u-24tb1.metal") == []
 
 
 def test_several_servers_run_side_by_side(endpoint, tmp_path):

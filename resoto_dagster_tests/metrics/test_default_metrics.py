@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from resoto_dagster.config import MetricsSettings
 from resoto_dagster.inventory.collecting import register_kinds
 from resoto_dagster.inventory.inventory import Inventory
 from resoto_dagster.inventory.marks import Author
@@ -100,7 +101,8 @@ EXPECTED: dict[str, list[tuple[Any, ...]]] = {
 def kinds_asked_for() -> list[str]:
     """The base kinds that the metrics and their prices are about."""
     return sorted(
-        {kind for metric in load_definitions() for kind in metric.kinds or ()} | set(ABOVE.values())
+        {kind for metric in load_definitions(MetricsSettings()) for kind in metric.kinds or ()}
+        | set(ABOVE.values())
     )
 
 
@@ -157,7 +159,7 @@ def inventory(engine: Engine) -> Inventory:
 def test_the_default_metrics_give_exactly(inventory: Inventory) -> None:
     found = {
         metric.name: sorted((tuple(row.values()) for row in inventory.rows(str(metric.query))), key=str)
-        for metric in load_definitions()
+        for metric in load_definitions(MetricsSettings())
     }
     assert found == {name: sorted(rows, key=str) for name, rows in EXPECTED.items()}
     assert all(not isinstance(row[-1], bool | str) for rows in found.values() for row in rows)

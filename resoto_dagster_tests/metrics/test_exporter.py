@@ -2,10 +2,7 @@ import signal
 import socket
 import subprocess
 import threading
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,26 +16,19 @@ from resoto_dagster.inventory.schema import migrate
 from resoto_dagster.metrics import exporter
 from resoto_dagster.metrics import generate as generating
 from resoto_dagster.metrics.exporter import LatestSnapshot, keep_looking, make_server
-from resoto_dagster.metrics.generate import Snapshot, generate
+from resoto_dagster.metrics.generate import generate
 from resoto_dagster_tests.cli.commands import RESOTO, resoto
 from resoto_dagster_tests.estate import collect, resource, scope
 from resoto_dagster_tests.metrics.estate import an_estate, fill
+from resoto_dagster_tests.metrics.scraping import STAMP, measured, parsed, scrape, serving, stored, until
 from resoto_dagster_tests.metrics.test_generate import define
 
-STAMP = "resoto_metrics_generated_timestamp_seconds"
-Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-@contextmanager
-def serving(latest: LatestSnapshot) -> Iterator[str]:
-    with make_server(latest, "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+UP = ("resoto_exporter_database_up", frozenset[tuple[str, str]]())
+EXPORTER = {
+    "resoto_exporter_database_up",
+    "resoto_exporter_database_answered_timestamp_seconds",
+    "resoto_exporter_web_config_last_reload_successful",
+}
 
 
 @contextmanager
@@ -51,42 +41,6 @@ def looking(latest: LatestSnapshot) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-
-
-def scrape(url: str, accept: str = "text/plain") -> str:
-    request = urllib.request.Request(f"{url}/metrics", headers={"Accept": accept})
-    with urllib.request.urlopen(request, timeout=10) as response:
-        assert response.status == 200
-        return response.read().decode()
-
-
-def parsed(exposition: str) -> Values:
-    families = list(parser.text_string_to_metric_families(exposition))
-    assert {one.type for one in families} <= {"gauge"}
-    samples = [sample for one in families for sample in one.samples]
-    values = {(one.name, frozenset(one.labels.items())): one.value for one in samples}
-    assert len(values) == len(samples)
-    return values
-
-
-def stored(snapshot: Snapshot) -> Values:
-    return {
-        (f"resoto_{family.name}", frozenset(sample.labels.items())): sample.value
-        for family in snapshot.families
-        for sample in family.samples
-    }
-
-
-def measured(values: Values) -> Values:
-    own = (STAMP, "resoto_metric_stale")
-    return {key: value for key, value in values.items() if key[0] not in own}
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_scrape_shows_the_last_snapshot_and_makes_no_query(engine: Engine) -> None:
@@ -151,15 +105,9 @@ def test_without_a_snapshot_it_is_empty_and_says_why(engine: Engine) -> None:
     with serving(latest) as url:
         for accept in ("text/plain", "application/openmetrics-text; version=1.0.0"):
             exposition = scrape(url, accept)
-            assert parsed(exposition.removesuffix("# EOF\n")) == {}
+            told = parsed(exposition.removesuffix("# EOF\n"))
+            assert {key[0] for key in told} == EXPORTER
             assert "No metrics have been generated yet" in exposition
-
-
-def test_other_paths_are_not_found(engine: Engine) -> None:
-    with serving(LatestSnapshot(engine)) as url, pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{url}/", timeout=10)
-    assert refused.value.code == 404
-    refused.value.close()
 
 
 def test_a_metric_that_failed_is_served_as_stale(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,11 +160,12 @@ def test_it_serves_on_while_the_database_is_away(
     latest = LatestSnapshot(own_database)
     latest.look()
     with serving(latest) as url:
-        before = scrape(url)
+        before = parsed(scrape(url))
+        assert before[UP] == 1
         _administer(migrated_engine, "DROP DATABASE going WITH (FORCE)")
         latest.look()
         latest.look()
-        assert scrape(url) == before
+        assert parsed(scrape(url)) == {**before, UP: 0}
         (told,) = caplog.messages
         assert told.startswith("the last metrics are served on: database ")
         assert told.endswith('database "going" does not exist')
@@ -227,8 +176,21 @@ def test_it_serves_on_while_the_database_is_away(
         newer = generate(own_database)
         assert newer.snapshot_id > snapshot.snapshot_id
         latest.look()
-        assert measured(parsed(scrape(url))) == stored(newer) == {}
+        assert measured(parsed(scrape(url))) == stored(newer)
+        assert not any(name == "resoto_volumes_total" for name, _ in stored(newer))
+        assert parsed(scrape(url))[UP] == 1
         assert caplog.messages[1:] == ["the database can be reached again"]
+
+
+def test_a_database_that_says_nothing_for_long_is_away(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latest = LatestSnapshot(engine)
+    latest.look()
+    with serving(latest) as url:
+        assert parsed(scrape(url))[UP] == 1
+        monkeypatch.setattr(exporter, "SILENT_SECONDS", 0.01)
+        until(lambda: parsed(scrape(url))[UP] == 0)
 
 
 def test_a_port_in_use_is_told_in_one_line(engine: Engine) -> None:

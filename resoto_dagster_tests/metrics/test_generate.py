@@ -1,16 +1,21 @@
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pandas
 import pytest
 from sqlalchemy import Engine, event, text
 
+from resoto_dagster.config import MetricsSettings, Settings
 from resoto_dagster.inventory.inventory import Inventory
 from resoto_dagster.inventory.marks import Author
 from resoto_dagster.inventory.status import inventory_version
 from resoto_dagster.metrics import generate as generating
-from resoto_dagster.metrics.definitions import definitions_version, parse_definitions
-from resoto_dagster.metrics.generate import Family, Snapshot, cached_snapshot, generate, latest_snapshot
+from resoto_dagster.metrics.definitions import load_definitions, parse_definitions
+from resoto_dagster.metrics.families import Family
+from resoto_dagster.metrics.generate import Snapshot, generate, generate_if_changed, latest_snapshot
+from resoto_dagster.metrics.workflow_metrics import OF_WORKFLOW
 from resoto_dagster_tests.estate import collect, resource, scope
 from resoto_dagster_tests.metrics.estate import an_estate, fill, rows
 
@@ -34,7 +39,7 @@ def define(monkeypatch: pytest.MonkeyPatch, **searches: str) -> None:
         f"{name}:\n  help: A test\n  type: gauge\n  search: '{search}'\n" for name, search in searches.items()
     )
     metrics = parse_definitions(definitions, "test.yaml")
-    monkeypatch.setattr(generating, "load_definitions", lambda: metrics)
+    monkeypatch.setattr(generating, "load_definitions", lambda _settings: metrics)
 
 
 def expected(table: Any, labels: list[str], value: str) -> dict[tuple[str, ...], float]:
@@ -93,23 +98,31 @@ def test_a_missing_and_an_empty_value_are_one_series(
     assert values(family(generate(engine), "m")) == {("",): result}
 
 
-def test_what_there_is_nothing_of_has_no_samples_and_costs_no_search(engine: Engine) -> None:
-    fill(engine, an_estate())
-    searches = []
+@contextmanager
+def counting_scans(engine: Engine) -> Iterator[list[str]]:
+    """The statements that look at resources, in a block."""
+    scans: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if "GROUP BY 1" in statement:
-            searches.append(statement)
+        if "inventory.resources r" in statement and "EXISTS" not in statement:
+            scans.append(statement)
 
     event.listen(engine, "before_cursor_execute", note)
     try:
-        snapshot = generate(engine)
+        yield scans
     finally:
         event.remove(engine, "before_cursor_execute", note)
+
+
+def test_what_counts_the_same_is_measured_in_one_scan_and_what_there_is_nothing_of_in_none(
+    engine: Engine,
+) -> None:
+    fill(engine, an_estate())
+    with counting_scans(engine) as scans:
+        snapshot = generate(engine)
     assert family(snapshot, "buckets_total").samples == ()
-    about = {"account", "instance", "volume"}
-    asked = [metric.name for metric in generating.load_definitions() if metric.kinds and metric.kinds & about]
-    assert len(searches) == len(asked) == 8
+    assert sum(bool(family(snapshot, one.name).samples) for one in load_definitions(MetricsSettings())) == 6
+    assert len(scans) == snapshot.scans == 3, "accounts, instances, volumes"
 
 
 def test_all_metrics_are_of_one_state_of_the_inventory(engine: Engine) -> None:
@@ -119,7 +132,7 @@ def test_all_metrics_are_of_one_state_of_the_inventory(engine: Engine) -> None:
     changed = []
 
     def change(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if "GROUP BY 1" in statement and not changed:
+        if "inventory.resources r" in statement and "EXISTS" not in statement and not changed:
             changed.append(True)
             collect(engine, {scope(): [resource("new")]}, "run-2")
 
@@ -154,8 +167,7 @@ def test_a_metric_that_fails_keeps_its_last_values_and_says_so(
 
     with engine.connect() as connection:
         assert latest_snapshot(connection) == snapshot
-        cached = cached_snapshot(connection, snapshot.inventory_version, snapshot.definitions_version)
-    assert cached is None  # what is stale is tried again though nothing has changed
+    assert generate_if_changed(engine, Settings()), "what failed is tried again though nothing has changed"
 
 
 def test_a_metric_that_never_worked_has_no_values(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,25 +188,38 @@ def test_a_snapshot_is_read_back_as_it_was_generated(engine: Engine) -> None:
         assert latest_snapshot(connection, known=second.snapshot_id) is None
 
 
-def test_it_is_cached_while_inventory_and_definitions_are_the_same(engine: Engine) -> None:
+def of_inventory(snapshot: Snapshot) -> list[Family]:
+    return [one for one in snapshot.families if one.name not in OF_WORKFLOW]
+
+
+def test_the_inventory_is_measured_only_when_it_or_a_definition_has_changed(engine: Engine) -> None:
     estate = an_estate()
     fill(engine, estate)
     snapshot = generate(engine)
 
-    def cached(definitions: str = definitions_version()) -> Snapshot | None:
-        with engine.connect() as connection:
-            return cached_snapshot(connection, inventory_version(connection), definitions)
+    def measured(**metrics: Any) -> bool:
+        with counting_scans(engine) as scans:
+            again = generate_if_changed(engine, Settings(metrics=MetricsSettings(**metrics)))
+        assert bool(scans) == again
+        return again
 
-    assert cached() == snapshot
-    assert cached("other definitions") is None
+    assert not measured()
+    with engine.connect() as connection:
+        same = latest_snapshot(connection)
+    assert same is not None
+    assert of_inventory(same) == of_inventory(snapshot)
+    assert same.generated_at > snapshot.generated_at
+    assert same.measured_at == snapshot.measured_at
     fill(engine, estate, "run-2")  # nothing has changed
-    assert cached() == snapshot
+    assert not measured()
+    assert measured(max_series=3)
+    assert measured(definitions={"volumes_total": {"enabled": False}})
+    assert measured()
     Inventory(engine, Author("person", "me")).protect("is(volume)", "why not")
-    assert cached() is None
-    generate(engine)
-    assert cached() is not None
+    assert measured()
+    assert not measured()
     collect(engine, {scope(): [resource("new")]}, "run-3")
-    assert cached() is None
+    assert measured()
 
 
 def test_old_snapshots_are_dropped(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -222,7 +222,8 @@ def test_metrics_are_computed_once_while_nothing_changes(instance: DagsterInstan
             cloud.resources[change.id] = change
         cached.append(metadata(run(instance), "generate_metrics")["cached"])
     assert cached == [False, True, False, True]
-    assert table(engine, "SELECT count(*) FROM inventory.metrics") == [(2,)]
+    measured = "SELECT count(*), count(DISTINCT measured_at) FROM inventory.metrics"
+    assert table(engine, measured) == [(4, 2)]
 
 
 def test_a_hook_gates_and_its_marks_count_in_the_same_run(instance: DagsterInstance) -> None:

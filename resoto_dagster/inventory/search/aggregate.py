@@ -47,21 +47,29 @@ def _grouped(parameters: Parameters, path: Path) -> str:
     place = place_of(parameters, path, Scope())
     if place.type == "age":
         raise SearchError(f"{path} is another for every resource; it can't be grouped by")
-    return f"({single(parameters, place)} #>> '{{}}')" if place.type == "json" else single(parameters, place)
+    if place.type != "json":
+        return single(parameters, place)
+    return f"({single(parameters, place)} #>> '{{}}')" if place.sources else place.text
 
 
-def function(parameters: Parameters, one: Function) -> str:
-    """An aggregate function with its argument. Raises SearchError for what can't be a number."""
+def function(parameters: Parameters, one: Function, where: str | None = None) -> str:
+    """An aggregate function with its argument, over the rows that `where` holds for.
+
+    Raises SearchError for what can't be a number.
+    """
+    rows = f" FILTER (WHERE {where})" if where else ""
     if one.operand is None or (one.name == "count" and isinstance(one.operand, Decimal)):
-        return "count(*)"
+        return f"count(*){rows}"
     if isinstance(one.operand, Path) and one.name == "count":
         place = place_of(parameters, one.operand, Scope())
-        return (
-            f"count(*) FILTER (WHERE {place.sql})"
-            if place.type == "flag"
-            else f"count({single(parameters, place)})"
-        )
-    if isinstance(one.operand, Path):
+        if place.type == "flag":
+            return f"count(*) FILTER (WHERE {f'{where} AND ' if where else ''}{place.sql})"
+        return f"count({single(parameters, place)}){rows}"
+    if one.name == "sum" and isinstance(one.operand, Decimal) and not one.arithmetic:
+        return f"NULLIF(count(*){rows}, 0) * CAST({parameters.add(one.operand)} AS numeric)"
+    if isinstance(one.operand, Path) and one.operand.steps in parameters.relatives:
+        number = parameters.relatives[one.operand.steps]
+    elif isinstance(one.operand, Path):
         place = place_of(parameters, one.operand, Scope())
         if place.type != "json":
             raise SearchError(
@@ -74,6 +82,9 @@ def function(parameters: Parameters, one: Function) -> str:
             number = f"(SELECT {total} FROM {', '.join(place.sources)})"
     else:
         number = f"CAST({parameters.add(one.operand)} AS numeric)"
+    result = f"{one.name}({{}}){rows}"
+    if one.name == "sum" and all(operator == "*" for operator, _ in one.arithmetic):
+        number, result = result.format(number), "{}"  # a sum is multiplied once
     for operator, value in one.arithmetic:
         number = f"({number}) {operator} CAST({parameters.add(value)} AS numeric)"
-    return f"{one.name}({number})"
+    return result.format(number)

@@ -75,7 +75,9 @@ def _select(parameters: Parameters, query: Query, found: Selection, columns: str
     return Statement(found.tables + select, parameters.values)
 
 
-def compile_aggregate(query: Query, kinds: Kinds, at: datetime | None = None) -> Statement:
+def compile_aggregate(
+    query: Query, kinds: Kinds, at: datetime | None = None, *, ordered: bool = True
+) -> Statement:
     """The statement that answers with a row a group: the groups' values, then the functions'."""
     parameters = Parameters(kinds, at)
     assert query.aggregate is not None
@@ -84,7 +86,8 @@ def compile_aggregate(query: Query, kinds: Kinds, at: datetime | None = None) ->
     groups = [f'{group(parameters, one)} AS "g{i}"' for i, one in enumerate(query.aggregate.groups)]
     functions = [function(parameters, one) for one in query.aggregate.functions]
     places = ", ".join(str(i + 1) for i in range(len(groups)))
-    tail = f"\nGROUP BY {places}\nORDER BY {places}" if groups else ""
+    tail = f"\nGROUP BY {places}" if groups else ""
+    tail += f"\nORDER BY {places}" if groups and ordered else ""
     columns = ", ".join((*groups, *functions))
     select = parameters.select(columns, f"{found.joins}{elements}{found.where}{tail}")
     return Statement(found.tables + select, parameters.values)

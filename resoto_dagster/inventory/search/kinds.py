@@ -34,6 +34,11 @@ _PROMISED = properties_of(BASE_KINDS) | {"kind", "age", "last_update", "last_acc
 """What some base kind promises, or every resource has, whether or not a kind declares it."""
 
 
+def named_kinds(query: Query) -> list[str]:
+    """The kinds and base kinds that a search names."""
+    return sorted(set(_named(query)))
+
+
 def kinds_of(connection: Connection, query: Query) -> Kinds:
     """The kinds that the names in a search stand for.
 
@@ -41,7 +46,7 @@ def kinds_of(connection: Connection, query: Query) -> Kinds:
     for a property that no kind has while one looks much like it. Before the first collect nothing is known,
     and any name is taken.
     """
-    named = sorted(set(_named(query)))
+    named = named_kinds(query)
     statement = """
         SELECT base, array_agg(kind ORDER BY kind) AS kinds FROM inventory.kinds, unnest(bases) base
         WHERE base = ANY (:named) GROUP BY base

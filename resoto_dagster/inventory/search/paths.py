@@ -46,6 +46,17 @@ _PLACES = {"account": "s.account", "region": "r.region"}
 """Where a node is, its collect knows without an edge."""
 
 
+def relative_in(path: Path) -> tuple[str, str] | None:
+    """The direction and the kind of the relative that a path asks about, if edges lead to it."""
+    steps = path.steps
+    if not path.rooted or steps in _ROOTED_TEXTS or len(steps) < 2:
+        return None
+    direction, kind = str(steps[0]), str(steps[1])
+    if direction == "ancestors" and kind in _PLACES:
+        return None
+    return (direction, kind) if direction in ("ancestors", "descendants") else None
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Where paths start: at a node, or at one value of it, which is JSON."""
@@ -58,13 +69,15 @@ class Scope:
 class Place:
     """What a path is: its type, its SQL, and for JSON what to select from to get at it, if anything.
 
-    The SQL of an age is the time that it counts from. `many`: there is a value a row of `sources`.
+    The SQL of an age is the time that it counts from. `many`: there is a value a row of `sources`. `text` is
+    the SQL of JSON as text; JSON's null is null there.
     """
 
     type: Literal["text", "time", "age", "flag", "json"]
     sql: str
     sources: tuple[str, ...] = ()
     many: bool = False
+    text: str = ""
 
 
 def place_of(parameters: Parameters, path: Path, scope: Scope) -> Place:
@@ -168,7 +181,10 @@ def _json(parameters: Parameters, steps: tuple[Step, ...], base: str) -> Place:
             value, keys = f"{alias}.value", []
         else:
             keys.append(str(step))
-    return Place("json", _below(parameters, value, keys), tuple(sources), bool(sources))
+    if not keys:
+        return Place("json", value, tuple(sources), bool(sources), f"({value} #>> '{{}}')")
+    way = parameters.array(keys)
+    return Place("json", f"({value} #> {way})", tuple(sources), bool(sources), f"({value} #>> {way})")
 
 
 def _below(parameters: Parameters, value: str, keys: list[str]) -> str:

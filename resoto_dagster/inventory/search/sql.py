@@ -31,7 +31,8 @@ class Parameters:
     With `at` the statement asks for the inventory as it was at that moment.
     With `changes` a node is a change: the resource as it became, or as it was when it went.
     `merged` says where the nodes are that are merged into the node of the part that is being made; `unfolded`
-    where the elements of arrays are, by their paths, when there is a row for each of them.
+    where the elements of arrays are, by their paths, when there is a row for each of them; `relatives` the
+    SQL of the numbers at paths of relatives, when those have been joined to the nodes.
     """
 
     kinds: Mapping[str, list[str]]
@@ -39,6 +40,7 @@ class Parameters:
     changes: bool = False
     merged: dict[tuple[str, ...], str] = field(default_factory=dict)
     unfolded: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    relatives: dict[tuple[Any, ...], str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     _aliases: int = 0
 

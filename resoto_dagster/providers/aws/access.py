@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from resoto_dagster.model.requests import Outcome
 from resoto_dagster.providers.aws.askers import Asker, asked_by
-from resoto_dagster.providers.aws.call_counts import CallCounts, Outcome
+from resoto_dagster.providers.aws.call_counts import CallCounts
 from resoto_dagster.providers.aws.rates import Rate, Rates
 from resoto_dagster.providers.aws.retries import persist
 from resoto_dagster.providers.base import ProviderError

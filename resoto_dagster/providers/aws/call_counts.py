@@ -3,29 +3,8 @@
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from enum import StrEnum
-from typing import NamedTuple
 
-
-class Outcome(StrEnum):
-    """What came of one request."""
-
-    ANSWERED = "answered"
-    REFUSED = "refused"
-    """AWS said no for good: not allowed, not there, not valid."""
-    THROTTLED = "throttled"
-    FAILED = "failed"
-    """AWS failed, or answered what nobody can read."""
-    BROKEN = "broken"
-    """The connection broke, or no answer came in time."""
-
-
-class Asked(NamedTuple):
-    """Requests that are counted together; the account is None before it is known which one it is."""
-
-    account: str | None
-    service: str
-    outcome: Outcome
+from resoto_dagster.model.requests import Asked, Outcome
 
 
 class CallCounts:

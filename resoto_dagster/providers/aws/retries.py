@@ -17,7 +17,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
-from resoto_dagster.providers.aws.call_counts import Outcome
+from resoto_dagster.model.requests import Outcome
 from resoto_dagster.providers.aws.rates import Rate
 
 T = TypeVar("T")

@@ -4,10 +4,10 @@ import threading
 from collections import Counter
 from collections.abc import Collection, Mapping
 
+from resoto_dagster.model.requests import Asked
 from resoto_dagster.model.resource import Resource, Scope, StoredResource
 from resoto_dagster.providers.aws.access import COUNTS
 from resoto_dagster.providers.aws.accounts import Account
-from resoto_dagster.providers.aws.call_counts import Asked
 from resoto_dagster.providers.aws.clients import loading, new_session
 from resoto_dagster.providers.aws.collect import collect
 from resoto_dagster.providers.aws.declaration import AwsKind

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from resoto_dagster.model.requests import Asked, Outcome
 from resoto_dagster.providers.aws import connections, retries
 from resoto_dagster.providers.aws.access import RATES
-from resoto_dagster.providers.aws.call_counts import Asked, Outcome, by_outcome
+from resoto_dagster.providers.aws.call_counts import by_outcome
 from resoto_dagster.providers.aws.retries import FOR_EVER, PATIENCE, Patience
 from resoto_dagster.providers.aws.session import AwsSession
 from resoto_dagster.providers.base import ProviderError

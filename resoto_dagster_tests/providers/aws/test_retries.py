@@ -18,8 +18,8 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from resoto_dagster.model.requests import Outcome
 from resoto_dagster.providers.aws import retries
-from resoto_dagster.providers.aws.call_counts import Outcome
 from resoto_dagster.providers.aws.rates import Rate
 from resoto_dagster.providers.aws.retries import PATIENCE, Patience, outcome_of, persist
 
