@@ -36,9 +36,12 @@ _NAME = "coalesce(a.name, s.account)"
 _LAST_PLAN = "(SELECT max(plan_id) FROM inventory.plans)"
 _LAST_SNAPSHOT = "inventory.metrics WHERE snapshot_id = (SELECT max(snapshot_id) FROM inventory.metrics)"
 _FAMILIES = f"jsonb_array_elements((SELECT families FROM {_LAST_SNAPSHOT})) family"
+_NO_OUTCOMES = "'untied', 'intended', 'answered'"  # of the events in the journal
+# Without its version, with which the series of a rule would end at each change.
+_REASON = r"regexp_replace(author, '(rule \S+) [0-9a-f]{8}', '\1', 'g')"
 _ENDED = f"""
     SELECT DISTINCT ON (node_id) node_id, event FROM inventory.journal
-    WHERE plan_id = {_LAST_PLAN} AND event NOT IN ('intended', 'answered') ORDER BY node_id, journal_id DESC
+    WHERE plan_id = {_LAST_PLAN} AND event NOT IN ({_NO_OUTCOMES}) ORDER BY node_id, journal_id DESC
 """
 
 OF_WORKFLOW: Mapping[str, WorkflowMetric] = {
@@ -140,12 +143,21 @@ OF_WORKFLOW: Mapping[str, WorkflowMetric] = {
         SELECT CASE WHEN held IS NULL THEN 0 ELSE 1 END FROM inventory.plans WHERE plan_id = {_LAST_PLAN}
         """,
     ),
+    "plan_waiting": WorkflowMetric(
+        "1 if the last plan waits for somebody to approve or reject it.",
+        "gauge",
+        (),
+        f"""
+        SELECT CASE WHEN p.waits IS NOT NULL AND p.held IS NULL AND a.plan_id IS NULL THEN 1 ELSE 0 END
+        FROM inventory.plans p LEFT JOIN inventory.approvals a USING (plan_id) WHERE plan_id = {_LAST_PLAN}
+        """,
+    ),
     "plan_resources": WorkflowMetric(
         "Resources of the last plan by the planner, rule, hook or person that marked them and their outcome.",
         "gauge",
         ("provider", "reason", "outcome"),
         f"""
-        SELECT provider, author,
+        SELECT provider, {_REASON},
             coalesce(ended.event, CASE WHEN kept IS NULL THEN 'planned' ELSE 'kept' END), count(*)
         FROM inventory.plan_items i LEFT JOIN ({_ENDED}) ended USING (node_id)
         WHERE i.plan_id = {_LAST_PLAN} GROUP BY 1, 2, 3
@@ -155,10 +167,10 @@ OF_WORKFLOW: Mapping[str, WorkflowMetric] = {
         "Planned resources by who marked them and how they ended, over all cleanups so far.",
         "counter",
         ("provider", "reason", "outcome"),
-        """
-        SELECT provider, author, event, count(*)
+        f"""
+        SELECT provider, {_REASON}, event, count(*)
         FROM inventory.journal j JOIN inventory.plan_items i USING (plan_id, node_id)
-        WHERE event NOT IN ('intended', 'answered') GROUP BY 1, 2, 3
+        WHERE event NOT IN ({_NO_OUTCOMES}) GROUP BY 1, 2, 3
         """,
     ),
     "plan_savings_dollars_per_month": WorkflowMetric(

@@ -49,6 +49,7 @@ def test_all_spellings_of_bcrypt_are_taken(prefix: str) -> None:
         hashed("a").replace("$04$", "$32$"),
         hashed("a") + "\n",
     ],
+    ids=range(8),
 )
 def test_what_is_no_bcrypt_hash_is_told_apart(text: str) -> None:
     assert not is_bcrypt_hash(text)

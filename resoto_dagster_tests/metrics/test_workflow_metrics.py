@@ -224,8 +224,36 @@ def test_the_last_plan_tells_its_outcomes_and_what_it_saves_and_all_plans_add_up
     assert told(engine, "cleanup_savings_dollars_per_month_total") == {("sim",): 107.5}
     plan(engine, held="over the budget")
     assert told(engine, "plan_held") == {(): 1}
+    assert told(engine, "plan_waiting") == {(): 0}
     assert told(engine, "plan_resources") == {}
     assert told(engine, "cleanup_savings_dollars_per_month_total") == {("sim",): 107.5}
+
+
+def test_a_plan_that_waits_tells_until_it_is_decided_on(engine: Engine) -> None:
+    plan(engine, ("v1", True, None))
+    assert told(engine, "plan_waiting") == {(): 0}
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE inventory.plans SET waits = 'cleanup.approval = always'"))
+    assert told(engine, "plan_waiting") == {(): 1}
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO inventory.approvals (plan_id, decision, author, reason, at) "
+                "SELECT plan_id, 'rejected', 'ann', 'no', now() FROM inventory.plans"
+            )
+        )
+    assert told(engine, "plan_waiting") == {(): 0}
+
+
+def test_a_rule_is_named_without_its_version(engine: Engine) -> None:
+    nodes = plan(engine, ("v1", True, None))
+    with engine.begin() as connection:
+        author = "hook own, rule small 0123abcd, rule two 89abcdef"
+        connection.execute(text("UPDATE inventory.plan_items SET author = :author"), {"author": author})
+    journal(engine, nodes["v1"], "untied", "intended", "answered", "gone")
+    ended = {("sim", "hook own, rule small, rule two", "gone"): 1}
+    assert told(engine, "plan_resources") == ended
+    assert told(engine, "cleanup_resources_total") == ended
 
 
 def test_hooks_tell_how_they_ended(engine: Engine) -> None:
