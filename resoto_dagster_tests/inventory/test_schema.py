@@ -31,7 +31,8 @@ TABLES = {
     *("kinds", "properties", "accounts", "scopes", "resources", "words", "marks", "annotations"),
     *("history", "snapshots"),
     *("edges", "deferred_edges", "past_edges"),
-    *("actions", "hook_outcomes", "event_batches", "plans", "plan_items", "journal", "metrics"),
+    *("actions", "hook_outcomes", "event_batches", "plans", "plan_items", "journal"),
+    *("metrics", "steps", "api_requests"),
 }
 
 
