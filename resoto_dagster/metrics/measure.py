@@ -28,6 +28,7 @@ from resoto_dagster.inventory.search.scan import (
 from resoto_dagster.inventory.search.sql import Statement
 from resoto_dagster.metrics.definitions import Metric
 from resoto_dagster.metrics.families import Family, Sample
+from resoto_dagster.model.base_kinds import BASE_KINDS
 
 _log = logging.getLogger(__name__)
 _MERGED: Mapping[str, Callable[[float, float], float]] = {"sum": add, "count": add, "min": min, "max": max}
@@ -89,6 +90,7 @@ class _Measuring:
         self._max_series = max_series
         self._last_good = last_good
         self._present = _present_kinds(connection)
+        self._absent_bases = BASE_KINDS.keys() - set().union(*self._present.values())
         self._kinds: dict[str, list[str]] = {}
         self._scans = 0
 
@@ -97,6 +99,9 @@ class _Measuring:
         alone: list[Metric] = []
         together: list[_Member] = []
         for metric in metrics:
+            if metric.kinds is not None and metric.kinds <= self._absent_bases:
+                families[metric.name] = _empty(metric)
+                continue
             try:
                 kinds = kinds_of(self._connection, metric.query)
             except SearchError as error:
@@ -186,15 +191,15 @@ class _Measuring:
         return replace(_empty(metric), samples=kept[0], dropped=kept[1], error=cause)
 
 
-def _present_kinds(connection: Connection) -> frozenset[str]:
-    """The kinds that there are resources of."""
+def _present_kinds(connection: Connection) -> dict[str, list[str]]:
+    """The kinds that there are resources of, each with its base kinds."""
     rows = connection.execute(
         text(
-            "SELECT kind FROM inventory.kinds k "
+            "SELECT kind, bases FROM inventory.kinds k "
             "WHERE EXISTS (SELECT FROM inventory.resources r WHERE r.kind = k.kind)"
         )
     )
-    return frozenset(rows.scalars())
+    return {row.kind: row.bases for row in rows}
 
 
 def _scans(members: Sequence[_Member]) -> list[_Scan]:

@@ -25,7 +25,10 @@ def _generate(context: OpExecutionContext, project: Project, engine: Engine) -> 
         snapshot = latest_snapshot(connection)
     assert snapshot is not None
     context.log.info(
-        "%s metrics measured in %s scans, %.1f s", len(snapshot.families), snapshot.scans, snapshot.seconds
+        "the inventory is measured: %s scans, %.1f s, %s metrics with those about the workflow",
+        snapshot.scans,
+        snapshot.seconds,
+        len(snapshot.families),
     )
     for family in snapshot.families:
         if family.dropped:

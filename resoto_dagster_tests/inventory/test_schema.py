@@ -31,8 +31,8 @@ TABLES = {
     *("kinds", "properties", "accounts", "scopes", "resources", "words", "marks", "annotations"),
     *("notices", "announcements", "history", "snapshots"),
     *("edges", "deferred_edges", "past_edges"),
-    *("actions", "hook_outcomes", "event_batches", "plans", "plan_items", "journal", "metrics"),
-    "approvals",
+    *("actions", "hook_outcomes", "event_batches", "plans", "plan_items", "approvals", "journal"),
+    *("metrics", "steps", "api_requests"),
 }
 
 

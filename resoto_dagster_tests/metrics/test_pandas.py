@@ -24,8 +24,8 @@ from resoto_dagster.model.resource import GLOBAL, Edge, EdgeType, Resource, Scop
 from resoto_dagster_tests.estate import collect, no_properties, scope
 
 DEFAULTS = Path(definitions.__file__).with_name("default_metrics.yaml")
-_CSV = Path(__file__).with_name("default_metrics.csv").read_text(encoding="utf-8")
-KNOWN = {row["metric"]: row for row in csv.DictReader(_CSV.splitlines())}
+_WORDS = Path(__file__).with_name("default_metrics.csv").read_text(encoding="utf-8")
+KNOWN = {row["metric"]: row for row in csv.DictReader(_WORDS.splitlines())}
 PLACES = {"cloud", "account", "region"}
 NUMBERS = ("quota", "reservations", "instance_cores", "instance_memory", "volume_size")
 TEXTS = {
