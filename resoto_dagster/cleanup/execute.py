@@ -21,6 +21,7 @@ from resoto_dagster.cleanup import journal
 from resoto_dagster.cleanup.approval import Approval, approval_of, how_moved, why_not_approved
 from resoto_dagster.cleanup.journal import Event, Outcome
 from resoto_dagster.cleanup.plan import Plan, PlanItem
+from resoto_dagster.cleanup.waves import dependants_of
 from resoto_dagster.config import CleanupSettings
 from resoto_dagster.errors import ResotoError
 from resoto_dagster.inventory.merge import fingerprint, forget_resource
@@ -187,13 +188,13 @@ class _Execution:
             return "kept", refused
         session = self._sessions[item.resource.scope.provider]
         now = session.read(item.resource)
+        accepted = item.resource.node_id in self._accepted
         if now is None:
-            accepted = item.resource.node_id in self._accepted
             return "gone", "deleted before the run was interrupted" if accepted else "was gone already"
-        if item.resource.node_id not in self._accepted:
-            different = self._different(item, now)
-            if different is not None:
-                return "kept", different
+        different = self._different(item, now)
+        if different is not None:
+            # It may be different because it is on its way out, or a new one of the same name.
+            return self._wait_until_gone(item, session) if accepted else ("kept", different)
         if self._settings.dry_run:
             return "would_delete", "dry run"
         self._record(item, "intended", "")
@@ -300,6 +301,22 @@ class _Execution:
             return f"not read well since it was planned: {row.error or row.state}"
         if row.succeeded_at < datetime.now(UTC) - self._settings.max_data_age:
             return "the data it was planned on is too old by now"
+        return self._needed(item)
+
+    def _needed(self, item: PlanItem) -> str | None:
+        """What has come to the inventory since the plan was made and needs the item, or may not go along."""
+        session = self._sessions[item.resource.scope.provider]
+        node = item.resource.node_id
+        with self._engine.connect() as connection:
+            dependants = dependants_of(connection, [node]).get(node, ())
+        for dependant in dependants:
+            other = dependant.resource
+            name = f"{other.scope.kind} {other.id}"
+            if session.goes_along(other, item.resource):
+                if dependant.protected:
+                    return f"{name} would go along, and is protected by now"
+            elif dependant.first and other.node_id not in item.waits_for | item.unties:
+                return f"{name} needs it by now"
         return None
 
     def _different(self, item: PlanItem, now: Resource) -> str | None:

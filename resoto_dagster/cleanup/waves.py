@@ -2,7 +2,7 @@
 
 import contextlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -32,7 +32,7 @@ class DeletionRules(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Dependant:
+class Dependant:
     """Something in the inventory that belongs to another resource, or even must be gone before it."""
 
     resource: StoredResource
@@ -40,10 +40,10 @@ class _Dependant:
     protected: bool
 
 
-def _dependants(
-    connection: Connection, items: Mapping[uuid.UUID, PlanItem]
-) -> dict[uuid.UUID, list[_Dependant]]:
-    """For every item all there is in the inventory that belongs to it or must be gone before it."""
+def dependants_of(
+    connection: Connection, nodes: Iterable[uuid.UUID]
+) -> Mapping[uuid.UUID, Sequence[Dependant]]:
+    """For every node all there is in the inventory that belongs to it or must be gone before it."""
     rows = connection.execute(
         text(
             """
@@ -59,12 +59,12 @@ def _dependants(
             ORDER BY s.provider, s.account, s.region, r.kind, r.id
             """
         ),
-        {"nodes": list(items)},
+        {"nodes": list(nodes)},
     )
-    found: dict[uuid.UUID, list[_Dependant]] = {}
+    found: dict[uuid.UUID, list[Dependant]] = {}
     for src, node, provider, account, region, kind, id_, name, reported, first, protected in rows:
         resource = StoredResource(node, Scope(provider, account, region, kind), id_, name, reported)
-        found.setdefault(src, []).append(_Dependant(resource, first, protected))
+        found.setdefault(src, []).append(Dependant(resource, first, protected))
     return found
 
 
@@ -102,7 +102,7 @@ def relate(connection: Connection, items: Mapping[uuid.UUID, PlanItem], rules: D
     """
     for node, what in _unknown_dependants(connection, items):
         items[node].kept = items[node].kept or f"{what} needs it, and is not in the inventory"
-    dependants = _dependants(connection, items)
+    dependants = dependants_of(connection, items)
     above: dict[uuid.UUID, list[uuid.UUID]] = {}
     for node, item in items.items():
         for dependant in dependants.get(node, ()):

@@ -127,7 +127,7 @@ class Model:
         self.pinned: set[str] = set()
         self.told: dict[tuple[str, str], tuple[int, int]] = {}
         self.plans: list[Planned] = []
-        self.seen: Counter[str] = Counter()
+        self.seen: set[str] = set()
 
     def tick(self) -> int:
         self.ticks += 1
@@ -214,7 +214,9 @@ class Model:
         state = self.scopes[scope]
         if state.state != "fresh" or state.day is None or self.day - state.day > 1:
             return "its scope is stale"
-        collected = run in {one.run for one in self.scopes.values()} | {one for one, _ in self.accounts.values()}
+        collected = run in {one.run for one in self.scopes.values()} | {
+            one for one, _ in self.accounts.values()
+        }
         if collected and state.run != run:
             return "its scope was not read by this run"
         if not collected:
@@ -291,7 +293,9 @@ class Model:
         for other in things.values():
             known = self.known.get(other.id)
             # A volume says itself what it is attached to; else it takes a collect to know.
-            if now.needs_gone(other) and (now.kind == "sim_volume" or (known and now.needs_gone(known.thing))):
+            if now.needs_gone(other) and (
+                now.kind == "sim_volume" or (known and now.needs_gone(known.thing))
+            ):
                 return f"{other.id} needs it"
             if now.takes(other) and known and now.takes(known.thing) and self.is_protected(other.id):
                 return f"{other.id} would go along, and is protected"
