@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, event, seed, settings
+from hypothesis import HealthCheck, event, note, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from sqlalchemy import Engine, create_engine, text
@@ -44,7 +45,7 @@ NIGHTLY, NIGHTLY_PARTS = 2000, 8
 LENGTH = 12
 """How many things happen in a sequence, at most."""
 
-COMMON = {"planned", "deleted", "killed while deleting", "untied", "held", "approved and deleted"}
+COMMON = {"planned", "deleted", "killed while deleting", "untied", "waits", "grace passed"}
 """What must happen in every part, or the sequences are not worth their time."""
 
 PASSES = timedelta(days=2)
@@ -179,7 +180,10 @@ class Machine(RuleBasedStateMachine):
     def something_happens(self, data: st.DataObject) -> None:
         """One step, and not the same one twice in a row."""
         possible = [step.name for step in STEPS if step.name != self.last and step.when(self)]
-        self.last = data.draw(st.sampled_from(possible), label="next")
+        # Left to itself Hypothesis likes to repeat what it chose; a number it knows nothing of has no such
+        # likes, and a sequence still gets shorter.
+        self.last = Random(data.draw(st.integers(0, 2**32))).choice(possible)
+        note(f"{self.last}:")
         given = next(step.given for step in STEPS if step.name == self.last)
         getattr(self, self.last)(**data.draw(given, label="with"))
 
@@ -187,7 +191,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(
         tagged=st.fixed_dictionaries(dict.fromkeys(IDS, tags)),
-        approval=st.sampled_from(["none", "none", "over_budget", "always"]),
+        approval=st.sampled_from(["none", "always", "over_budget"]),
         grace=st.booleans(),
     )
     def begins(self, tagged: dict[str, str], approval: Any, grace: bool) -> None:
