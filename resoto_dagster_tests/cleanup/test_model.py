@@ -5,15 +5,15 @@ Every deletion is judged by the model at the moment it is asked for, with the wo
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, event, note, seed, settings
+from hypothesis import HealthCheck, event, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from sqlalchemy import Engine, create_engine, text
@@ -39,6 +39,8 @@ from resoto_dagster_tests.cleanup import model
 from resoto_dagster_tests.cleanup.model import Model, Planned, Setup, Violation, settings_of
 from resoto_dagster_tests.cleanup.world import KINDS, PRICE, Killed, Thing, World
 from resoto_dagster_tests.estate import no_properties
+
+T = TypeVar("T")
 
 SEQUENCES, PARTS = 200, 4
 NIGHTLY, NIGHTLY_PARTS = 2000, 8
@@ -69,45 +71,51 @@ VOLUMES = [id_ for id_ in IDS if START[id_].kind == "sim_volume"]
 SCOPES = sorted({thing.scope for thing in START.values()})
 NODES = {id_: node_id(thing.scope, id_) for id_, thing in START.items()}
 
-ids = st.sampled_from(IDS)
-tags = st.sampled_from(
-    ["expiration", "expiration", "junk", "junk", "idle", "idle", "", "expiration pin", "junk managed"]
-)
-people = st.sampled_from(["ann", "bob"])
-decisions = st.sampled_from(["approved", "approved", "approved", "rejected"])
-wishes = st.sampled_from(["keeps", "keeps for a day", "wants gone", "takes back"])
-listed = st.sampled_from([frozenset[str](), frozenset({"a1"}), frozenset({"a1", "a2"})])
-alterations = st.sampled_from(["wave = 1, kept = NULL", "reason = 'mine'"])
+
+def evenly(values: Sequence[T], salt: str = "") -> st.SearchStrategy[T]:
+    """One of the values, each as likely as the others.
+
+    Left to itself Hypothesis likes to repeat what it chose; a number it knows nothing of has no such likes.
+    """
+    return st.integers(0, 2**32).map(lambda number: Random(f"{salt}{number}").choice(values))
+
+
+ids = evenly(IDS)
+TAGS = ["expiration", "expiration", "junk", "junk", "idle", "idle", "", "expiration pin", "junk managed"]
+tags = evenly(TAGS)
+people = evenly(["ann", "bob"])
+decisions = evenly(["approved", "approved", "approved", "rejected"])
+wishes = evenly(["keeps", "keeps for a day", "wants gone", "takes back"])
+listed = evenly([frozenset[str](), frozenset({"a1"}), frozenset({"a1", "a2"})])
+alterations = evenly(["wave = 1, kept = NULL", "reason = 'mine'"])
 the_last_two = st.integers(-2, -1)
-lots = st.sampled_from(
-    ["all", "all", "some fail", "some are skipped", "some are left half read", "an account fails"]
-)
+lots = evenly(["all", "all", "some fail", "some are skipped", "some are left half read", "an account fails"])
 changes = st.one_of(
     st.fixed_dictionaries({"tag": tags}),
-    st.fixed_dictionaries({"size": st.sampled_from([1, 2, 10])}),
-    st.fixed_dictionaries({"status": st.sampled_from(["in-use", "available"])}),
-    st.fixed_dictionaries({"at": st.sampled_from(["n1", "i1", "i2", None])}),
+    st.fixed_dictionaries({"size": evenly([1, 2, 10])}),
+    st.fixed_dictionaries({"status": evenly(["in-use", "available"])}),
+    st.fixed_dictionaries({"at": evenly(["n1", "i1", "i2", None])}),
     st.fixed_dictionaries({"along": st.booleans()}),
     st.fixed_dictionaries({"names": st.booleans()}),
 )
-few_scopes = st.sets(st.sampled_from(SCOPES), min_size=1, max_size=2)
-dies = st.none() | st.integers(1, 12) | st.integers(1, 30)
+few_scopes = st.sets(evenly(SCOPES), min_size=1, max_size=2)
+dies = evenly([None] * 15 + [*range(1, 26)])
 settings_that_differ = st.one_of(
     st.just(dict(vars(Setup()))),
     st.fixed_dictionaries({"enabled": st.booleans(), "dry_run": st.booleans()}),
     st.fixed_dictionaries({"listed": listed}),
-    st.fixed_dictionaries({"approval": st.sampled_from(["none", "over_budget", "always"])}),
-    st.fixed_dictionaries({"resources": st.sampled_from([1, 3, 100])}),
-    st.fixed_dictionaries({"share": st.sampled_from([0.4, 1.0])}),
-    st.fixed_dictionaries({"money": st.sampled_from([5, 1000])}),
-    st.fixed_dictionaries({"canary": st.sampled_from([0, 1, 3])}),
+    st.fixed_dictionaries({"approval": evenly(["none", "over_budget", "always"])}),
+    st.fixed_dictionaries({"resources": evenly([1, 3, 100])}),
+    st.fixed_dictionaries({"share": evenly([0.4, 1.0])}),
+    st.fixed_dictionaries({"money": evenly([5, 1000])}),
+    st.fixed_dictionaries({"canary": evenly([0, 1, 3])}),
     st.fixed_dictionaries({"expired_grace": st.booleans(), "idle_grace": st.booleans()}),
     st.fixed_dictionaries({"expired": st.booleans(), "junk": st.booleans(), "pin": st.booleans()}),
 )
 Happening = tuple[int, str, str]
 """After how many deletions what happens, and to what."""
 happening = st.none() | st.tuples(
-    st.integers(1, 3), st.sampled_from(["protect", "tag", "fail", "attach", "vanish"]), ids
+    evenly([1, 1, 2, 3]), evenly(["protect", "tag", "fail", "attach", "vanish"]), ids
 )
 
 _PRICES = Scope("sim", "a1", "r1", "sim_volume_type")
@@ -155,6 +163,10 @@ def planned(machine: "Machine") -> bool:
     return bool(machine.model.plans)
 
 
+def was_killed(machine: "Machine") -> bool:
+    return machine.killed is not None
+
+
 def undecided(machine: "Machine") -> bool:
     return any(plan.waits and plan.decision is None for plan in machine.model.plans[-2:])
 
@@ -174,30 +186,31 @@ class Machine(RuleBasedStateMachine):
         self.runs = 0
         self.run = "run-0"
         self.last = ""
+        self.killed: Planned | None = None
         type(self).world_now = self.world
 
     @rule(data=st.data())
     def something_happens(self, data: st.DataObject) -> None:
         """One step, and not the same one twice in a row."""
         possible = [step.name for step in STEPS if step.name != self.last and step.when(self)]
-        # Left to itself Hypothesis likes to repeat what it chose; a number it knows nothing of has no such
-        # likes, and a sequence still gets shorter.
-        self.last = Random(data.draw(st.integers(0, 2**32))).choice(possible)
-        note(f"{self.last}:")
+        self.last = data.draw(evenly(possible), label="next")
         given = next(step.given for step in STEPS if step.name == self.last)
         getattr(self, self.last)(**data.draw(given, label="with"))
 
     # The cloud
 
     @initialize(
-        tagged=st.fixed_dictionaries(dict.fromkeys(IDS, tags)),
-        approval=st.sampled_from(["none", "always", "over_budget"]),
-        grace=st.booleans(),
+        tagged=st.fixed_dictionaries({id_: evenly(TAGS, id_) for id_ in IDS}),
+        approval=evenly(["none", "always", "over_budget"]),
+        grace=evenly([False, False, True]),
+        budget=evenly([100, 100, 4]),
+        slow=st.sets(ids, max_size=3),
     )
-    def begins(self, tagged: dict[str, str], approval: Any, grace: bool) -> None:
+    def begins(self, tagged: dict[str, str], approval: Any, grace: bool, budget: int, slow: set[str]) -> None:
+        self.world.slow = slow
         for id_, thing in START.items():
             self.world.put(replace(thing, tag=tagged[id_]))
-        self.setup = replace(self.setup, approval=approval, expired_grace=grace)
+        self.setup = replace(self.setup, approval=approval, expired_grace=grace, resources=budget)
         price = Resource("sim_volume_type", PRICE, PRICE, "r1", properties={"ondemand_cost": 1})
         PartialSink(self.engine, "sim", "prices", ()).collected(_PRICES, [price])
         self.a_run_collects_and_plans()
@@ -217,7 +230,7 @@ class Machine(RuleBasedStateMachine):
             return
         self.world.change(id_, **change)
 
-    @happens(id_=ids, comes_back=st.sampled_from(["no", "with a date", "without a date"]), tag=tags)
+    @happens(id_=ids, comes_back=evenly(["no", "with a date", "without a date"]), tag=tags)
     def it_vanishes(self, id_: str, comes_back: str, tag: str) -> None:
         self.world.remove(id_)
         if comes_back != "no":
@@ -226,7 +239,7 @@ class Machine(RuleBasedStateMachine):
             born = datetime.now(UTC) if dated else None
             self.world.put(replace(START[id_], tag=tag, at=None, names=frozenset(), born=born))
 
-    @happens(how=st.sampled_from(["refuses", "unreadable", "slow"]), which=st.sets(ids, max_size=2))
+    @happens(how=evenly(["refuses", "unreadable", "slow"]), which=st.sets(ids, max_size=2))
     def the_api_is_difficult(self, how: str, which: set[str]) -> None:
         setattr(self.world, how, which)
 
@@ -274,7 +287,7 @@ class Machine(RuleBasedStateMachine):
 
     @happens(
         undecided,
-        2,
+        4,
         which=the_last_two,
         what=decisions,
     )
@@ -434,6 +447,11 @@ class Machine(RuleBasedStateMachine):
         if self.model.plans:
             self._cleanup(self.model.plans[-1], dies, meanwhile)
 
+    @happens(was_killed, 6, dies=dies, meanwhile=happening)
+    def what_was_killed_goes_on(self, dies: int | None, meanwhile: Happening | None) -> None:
+        if self.killed is not None:
+            self._cleanup(self.killed, dies, meanwhile)
+
     @happens(planned, which=st.integers(-3, -2), dies=dies, meanwhile=happening)
     def an_earlier_plan_is_executed(self, which: int, dies: int | None, meanwhile: Happening | None) -> None:
         if len(self.model.plans) >= -which:
@@ -468,12 +486,13 @@ class Machine(RuleBasedStateMachine):
         self.world.judge_untying = lambda id_, other: self._judge_untying(plan, id_, other)
         self.world.afterwards = self._meanwhile(meanwhile)
         tags = {CONTINUES_TAG: plan.run} if plan.waits else {}
-        resumed = plan.begun
+        resumed, self.killed = plan is self.killed, None
         journalled = self._journalled(plan)
         try:
             _cleanup(*self._context(plan.run if not tags else "approved", tags))
         except Killed:
             self._seen("killed")
+            self.killed = plan
             self._take_over()
             if len(self.world.deletes) > before:
                 self._seen("killed while deleting")
@@ -495,6 +514,7 @@ class Machine(RuleBasedStateMachine):
         self._ended_once(plan)
         self._seen("moved", "the world has moved" in str(self._details(plan)))
         self._take_over()
+        self._gone_is_gone(plan, journalled)
         again = len(self.world.deletes)
         _cleanup(*self._context(plan.run if not tags else "approved", tags))
         assert len(self.world.deletes) == again, "a second execution deleted more"
@@ -566,6 +586,23 @@ class Machine(RuleBasedStateMachine):
             assert id_ not in self.world.things, f"{id_} was forgotten, and is there"
             del self.model.known[id_]
         assert held == self.model.known.keys()
+
+    def _gone_is_gone(self, plan: Planned, journalled: int) -> None:
+        """What this execution calls gone is neither there nor in the inventory, and history remembers it."""
+        rows = self._rows(
+            "SELECT j.node_id, j.event, "
+            "EXISTS (SELECT FROM inventory.resources r WHERE r.node_id = j.node_id), "
+            "EXISTS (SELECT FROM inventory.history h WHERE h.node_id = j.node_id AND h.change = 'deleted') "
+            "FROM inventory.journal j WHERE j.plan_id = :id ORDER BY j.journal_id OFFSET :journalled",
+            id=plan.plan_id,
+            journalled=journalled,
+        )
+        ids = {node: id_ for id_, node in NODES.items()}
+        for node, happened, held, remembered in rows:
+            if happened == "gone":
+                assert ids[node] not in self.world.things
+                assert not held
+                assert remembered
 
     def _details(self, plan: Planned) -> list[Any]:
         return self._rows(
