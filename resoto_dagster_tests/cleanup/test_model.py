@@ -463,10 +463,13 @@ class Machine(RuleBasedStateMachine):
         with pytest.raises(ResotoError, match="has made no plan"):
             _cleanup(*self._context("stranger", {}))
         if len(self.model.plans) >= -which:
-            plan = self.model.plans[which]
+            plan = self._last_of_its_run(self.model.plans[which])
             if not plan.waits:
                 with pytest.raises(ResotoError, match="is another run's"):
                     _cleanup(*self._context("stranger", {CONTINUES_TAG: plan.run}))
+
+    def _last_of_its_run(self, plan: Planned) -> Planned:
+        return [one for one in self.model.plans if one.run == plan.run][-1]
 
     def _context(self, run: str, tags: dict[str, str]) -> tuple[Any, Any, Engine]:
         log = SimpleNamespace(info=_quiet, warning=_quiet)
@@ -478,7 +481,7 @@ class Machine(RuleBasedStateMachine):
         return context, project, self.engine
 
     def _cleanup(self, plan: Planned, dies: int | None, meanwhile: Happening | None) -> None:
-        plan = [one for one in self.model.plans if one.run == plan.run][-1]
+        plan = self._last_of_its_run(plan)
         why_not = self.model.why_not(plan, self.setup)
         before = len(self.world.deletes)
         self.world.dies_in = dies
