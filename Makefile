@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-ui dev test test-slow lint format aws-policies aws-reference metrics-reference bench clean
+.PHONY: help install demo demo-ui dev test test-slow test-nightly mutate lint format aws-policies aws-reference metrics-reference bench clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -31,10 +31,16 @@ dev: .venv/installed ## Dagster's UI with your resoto.yaml, on http://127.0.0.1:
 	$(BIN)/dagster dev
 
 test: .venv/installed ## The fast tests
-	$(PYTEST) -q -n 2 -m 'not slow'
+	$(PYTEST) -q -n 2 -m 'not slow and not nightly'
 
 test-slow: .venv/installed ## The slow tests: a real `dagster dev`, kills, large buckets; Debian's Prometheus must be there
 	$(PYTEST) -q -n 2 --dist loadfile -m slow
+
+test-nightly: .venv/installed ## Thousands of sequences of what may happen to a cleanup, new ones each time
+	$(PYTEST) -q -n 2 -m nightly
+
+mutate: .venv/installed ## Take the guards of the cleanup away one by one, and show which test misses each
+	$(BIN)/python -m resoto_dagster_tests.cleanup.mutation
 
 lint: .venv/installed ## Style and types
 	$(BIN)/ruff check .

@@ -9,11 +9,12 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Engine, text
 
@@ -23,9 +24,9 @@ from resoto_dagster.cleanup.journal import Event, Outcome
 from resoto_dagster.cleanup.plan import Plan, PlanItem
 from resoto_dagster.config import CleanupSettings
 from resoto_dagster.errors import ResotoError
-from resoto_dagster.inventory.merge import fingerprint, forget_resource
+from resoto_dagster.inventory.merge import fingerprint, forget_resource, reported_fingerprint
 from resoto_dagster.model.kind import Kind
-from resoto_dagster.model.resource import EdgeType, Resource, StoredResource
+from resoto_dagster.model.resource import EdgeType, Resource, Scope, StoredResource
 from resoto_dagster.providers.base import ProviderError, ProviderSession
 
 POOL = 16
@@ -35,6 +36,18 @@ GONE_TIMEOUT = timedelta(minutes=15)
 """How long a deletion that the API accepted may take until the resource is gone."""
 
 _LOCK = 0x5E50_C1EA
+
+# What belongs to a planned resource, or must be gone before it, and is not what the plan has seen of that.
+_NEWCOMERS = """
+    SELECT r.node_id, s.provider, s.account, s.region, r.kind, r.id, r.name, r.reported,
+        bool_or(e.type = 'delete') AS first,
+        EXISTS (SELECT FROM inventory.marks m WHERE m.node_id = r.node_id AND m.mark = 'protected')
+    FROM inventory.edges e
+    JOIN inventory.resources r ON r.node_id = e.dst
+    JOIN inventory.scopes s ON s.scope_id = r.scope_id
+    WHERE e.src = :node AND e.dst <> :node AND e.dst <> ALL (:expected)
+    GROUP BY r.node_id, s.scope_id ORDER BY r.kind, r.id
+"""
 
 OpenSession = Callable[[str], ProviderSession]
 """Opens the session of a provider by its name."""
@@ -296,26 +309,44 @@ class _Execution:
                     "kind": scope.kind,
                 },
             ).one()
+            expected = item.waits_for | item.unties | {one.node_id for one in item.takes_along}
+            newcomers = connection.execute(
+                text(_NEWCOMERS), {"node": item.resource.node_id, "expected": list(expected)}
+            ).all()
         if row.shield is not None:
             return f"protected since it was planned, by {row.shield}"
         if row.state != "fresh":
             return f"not read well since it was planned: {row.error or row.state}"
         if row.succeeded_at < datetime.now(UTC) - self._settings.max_data_age:
             return "the data it was planned on is too old by now"
+        return self._needed(item, newcomers)
+
+    def _needed(self, item: PlanItem, newcomers: Sequence[Any]) -> str | None:
+        """What has come to the inventory since the plan was made and needs the item, or may not go along."""
+        session = self._sessions[item.resource.scope.provider]
+        for node, provider, account, region, kind, id_, name, reported, first, protected in newcomers:
+            other = StoredResource(node, Scope(provider, account, region, kind), id_, name, reported)
+            if session.goes_along(other, item.resource):
+                if protected:
+                    return f"{kind} {id_} would go along, and is protected by now"
+            elif first:
+                return f"{kind} {id_} needs it by now"
         return None
 
     def _different(self, item: PlanItem, now: Resource, interrupted: bool) -> str | None:
         """How the resource differs from what was planned, or what needs it by now.
 
         Calls of ours that were `interrupted` may be the difference themselves. What people say of a resource,
-        they say in its tags.
+        they say in its tags, and a later one of its name was created later.
         """
+        planned = item.resource.reported
         if interrupted:
-            changed = now.tags != item.resource.reported["tags"]
+            ours = frozenset({*planned, *now.reported()}) - {"id", "tags", "ctime"}
+            changed = fingerprint(now, ours) != reported_fingerprint(planned, ours)
         else:
             kind = self._kinds[item.resource.scope.kind]
-            planned = self._untied.get(item.resource.node_id, item.fingerprint)
-            changed = fingerprint(now, kind.unsettled) != planned
+            known_by = self._untied.get(item.resource.node_id, item.fingerprint)
+            changed = fingerprint(now, kind.unsettled) != known_by
         if changed:
             return "changed since it was planned"
         expected = self._expected_dependants(item)
