@@ -204,8 +204,8 @@ MUTATIONS = (
         _EXECUTE,
         '"nodes": [item.resource.node_id, *(one.node_id for one in item.takes_along)],',
         '"nodes": [item.resource.node_id],',
-        "cleanup/test_execute.py::"
-        "test_what_would_take_along_something_protected_since_it_was_planned_is_kept",
+        "cleanup/test_guards.py::"
+        "test_what_the_plan_takes_along_is_protected_even_while_the_inventory_misses_it",
     ),
     Mutation(
         "its scope was read well, when planned",

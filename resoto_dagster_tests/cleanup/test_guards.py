@@ -18,7 +18,7 @@ from resoto_dagster.inventory.marks import Author, Mark, replace_marks, set_mark
 from resoto_dagster.workflow.cleanup import _cleanup
 from resoto_dagster.workflow.project import CONTINUES_TAG
 from resoto_dagster_tests.cleanup.conftest import EXPIRED, Estate, network_with_everything, settings
-from resoto_dagster_tests.estate import KINDS, node, resource, scope, table
+from resoto_dagster_tests.estate import KINDS, collect, node, resource, scope, table
 
 DAY = timedelta(days=1)
 WITH_GRACE = settings(planners=PlannersSettings(expired=CleaningPlannerSettings(enabled=True, grace=DAY)))
@@ -204,4 +204,18 @@ def test_a_moved_world_stays_moved_after_a_crash_for_what_nothing_blocks(estate:
         record(connection, plan.plan_id, node("v1"), "run-1", "kept", "the world has moved")
     estate.cloud.change("v2", tags={})
     assert {one.outcome for one in estate.execute(plan, always).values()} == {"kept"}
+    assert estate.cloud.deleted == []
+
+
+def test_what_the_plan_takes_along_is_protected_even_while_the_inventory_misses_it(estate: Estate) -> None:
+    network, instance, _ = network_with_everything()
+    estate.cloud.along = {"ins"}
+    instance.tags = {}
+    estate.collect(network, instance)
+    plan = estate.plan()
+    collect(estate.engine, {scope("sim_network"): [network], scope("sim_instance"): []}, "run-2")
+    with estate.engine.begin() as connection:
+        mark = Mark(node("ins", "sim_instance"), "protected", "mine")
+        set_marks(connection, Author("person", "ann"), [mark])
+    assert estate.execute(plan)["net"].detail == "protected since it was planned, by person ann: mine"
     assert estate.cloud.deleted == []
