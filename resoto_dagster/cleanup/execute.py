@@ -35,6 +35,11 @@ POOL = 16
 GONE_TIMEOUT = timedelta(minutes=15)
 """How long a deletion that the API accepted may take until the resource is gone."""
 
+UNANSWERED_TIMEOUT = timedelta(minutes=1)
+"""How long a resource that differs may take to go by a call that was begun when the run was interrupted."""
+
+DELETED_BEFORE = "deleted before the run was interrupted"
+
 _LOCK = 0x5E50_C1EA
 
 # What belongs to a planned resource, or must be gone before it, and is not what the plan has seen of that.
@@ -202,12 +207,14 @@ class _Execution:
         session, node = self._sessions[item.resource.scope.provider], item.resource.node_id
         interrupted, now = node in self._intended, session.read(item.resource)
         if now is None:
-            return "gone", "deleted before the run was interrupted" if interrupted else "was gone already"
+            return "gone", DELETED_BEFORE if interrupted else "was gone already"
         if node in self._accepted:
             return self._wait_until_gone(item, session)
         different = self._different(item, now, interrupted)
         if different is not None:
-            return "kept", different
+            # It may be on its way out by a call whose answer nobody heard.
+            going = interrupted and self._goes_within(UNANSWERED_TIMEOUT, item, session)
+            return ("gone", DELETED_BEFORE) if going else ("kept", different)
         if self._settings.dry_run:
             return "would_delete", "dry run"
         self._record(item, "intended", "")
@@ -265,13 +272,18 @@ class _Execution:
                         forget_resource(connection, along.node_id, self._run_id, datetime.now(UTC))
 
     def _wait_until_gone(self, item: PlanItem, session: ProviderSession) -> tuple[Outcome, str]:
-        deadline, pause = time.monotonic() + GONE_TIMEOUT.total_seconds(), 0.1
+        if self._goes_within(GONE_TIMEOUT, item, session):
+            return "gone", "deleted"
+        return "failed", "the API accepted the deletion, but the resource is still there"
+
+    def _goes_within(self, patience: timedelta, item: PlanItem, session: ProviderSession) -> bool:
+        deadline, pause = time.monotonic() + patience.total_seconds(), 0.1
         while session.read(item.resource) is not None:
             if time.monotonic() > deadline:
-                return "failed", "the API accepted the deletion, but the resource is still there"
+                return False
             time.sleep(pause)
             pause = min(pause * 2, 10)
-        return "gone", "deleted"
+        return True
 
     def _blocked(self, item: PlanItem) -> str | None:
         """What should be gone by now and is not."""
@@ -336,24 +348,28 @@ class _Execution:
     def _different(self, item: PlanItem, now: Resource, interrupted: bool) -> str | None:
         """How the resource differs from what was planned, or what needs it by now.
 
-        Calls of ours that were `interrupted` may be the difference themselves. What people say of a resource,
-        they say in its tags, and a later one of its name was created later.
+        Where calls of ours were `interrupted` between each other, what they did is no difference.
         """
-        planned = item.resource.reported
-        if interrupted:
-            ours = frozenset({*planned, *now.reported()}) - {"id", "tags", "ctime"}
-            changed = fingerprint(now, ours) != reported_fingerprint(planned, ours)
-        else:
-            kind = self._kinds[item.resource.scope.kind]
-            known_by = self._untied.get(item.resource.node_id, item.fingerprint)
-            changed = fingerprint(now, kind.unsettled) != known_by
-        if changed:
+        kind = self._kinds[item.resource.scope.kind]
+        known_by = self._untied.get(item.resource.node_id, item.fingerprint)
+        changed = fingerprint(now, kind.unsettled) != known_by
+        if changed and not (interrupted and self._half_done(item, now)):
             return "changed since it was planned"
         expected = self._expected_dependants(item)
         for edge in now.edges:
             if edge.type is EdgeType.DELETE and edge.outgoing and edge.value not in expected:
                 return f"{edge.kind} {edge.value} needs it by now"
         return None
+
+    def _half_done(self, item: PlanItem, now: Resource) -> bool:
+        """Whether an interrupted deletion of ours may have left the resource as it is now.
+
+        It is the same one, and bears the same tags: what people say of a resource, they say in those.
+        """
+        session, planned = self._sessions[item.resource.scope.provider], item.resource.reported
+        others = frozenset({*planned, *now.reported()}) - {"id", "tags", "ctime"}
+        same = fingerprint(now, others) == reported_fingerprint(planned, others)
+        return same and session.half_done(item.resource, now)
 
     def _expected_dependants(self, item: PlanItem) -> set[str]:
         """All names of what the plan has let go before the item."""

@@ -154,6 +154,11 @@ class ProviderSession(Protocol):
         Raises ProviderError when the API refuses.
         """
 
+    def half_done(self, resource: StoredResource, now: Resource) -> bool:
+        """Whether the calls that delete or untie a resource, interrupted between each other, may have made of
+        it what it is now. One call leaves nothing half done.
+        """
+
     def close(self) -> None:
         """Close all connections."""
 

@@ -20,6 +20,7 @@ class Cloud:
         self.along: set[str] = set()
         self.takes_all: set[str] = set()
         self.unties: set[str] = set()
+        self.deletes_in_parts: set[str] = set()
         self.untied: list[tuple[str, str]] = []
         self.deleted: list[str] = []
         self.reads: list[str] = []
@@ -70,6 +71,9 @@ class Cloud:
             edges = tuple(edge for edge in now.edges if edge.value != other.id)
             self.resources[resource.id] = replace(now, edges=edges)
         return Answer((f"untie-{resource.id}",))
+
+    def half_done(self, resource: StoredResource, now: Resource) -> bool:
+        return resource.id in self.deletes_in_parts
 
     def close(self) -> None:
         pass

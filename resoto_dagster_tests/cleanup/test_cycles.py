@@ -155,6 +155,7 @@ def test_a_circle_goes_also_when_the_run_dies_between_untying_and_writing_it_dow
     def die(resource: StoredResource, other: StoredResource) -> Answer:
         untie(resource, other)
         estate.cloud.change(resource.id, properties={"rules": 0})
+        estate.cloud.deletes_in_parts = {resource.id}
         raise KeyboardInterrupt
 
     estate.cloud.untie = die  # type: ignore[method-assign]

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from sqlalchemy import text
 
@@ -208,6 +210,12 @@ def test_trap_5_a_run_that_died_goes_on_from_its_journal(estate: Estate) -> None
     assert ends == [(1,)] * 3, "everything planned has exactly one outcome"
 
 
+@pytest.fixture
+def instantly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for a resource to go does not wait long."""
+    monkeypatch.setattr(execute, "UNANSWERED_TIMEOUT", timedelta(0))
+
+
 def interrupted(estate: Estate, plan: Plan, step: str, before: bool = True) -> None:
     """Execute the plan until a step of the session is taken: dies right before it, or right after."""
     take = getattr(estate.cloud, step)
@@ -249,20 +257,46 @@ def test_a_deletion_of_several_calls_that_was_interrupted_between_them_is_finish
     estate.collect(resource("v1", tags=EXPIRED, properties={"parts": ["a", "b"]}))
     plan = estate.plan()
     interrupted(estate, plan, "delete")
+    estate.cloud.deletes_in_parts = {"v1"}
     estate.cloud.change("v1", properties={"parts": ["b"]})
     result = estate.execute(plan)["v1"]
     assert (result.outcome, result.detail) == ("gone", "deleted")
 
 
+def test_a_later_one_of_the_name_is_no_deletion_half_done(estate: Estate, instantly: None) -> None:
+    estate.collect(resource("v1", tags=EXPIRED, properties={"parts": ["a", "b"]}))
+    plan = estate.plan()
+    interrupted(estate, plan, "delete", before=False)
+    estate.cloud.deletes_in_parts = {"v1"}
+    again = resource("v1", tags=EXPIRED, properties={"parts": ["a"]}, ctime=datetime.now(UTC))
+    estate.cloud.resources["v1"] = again
+    assert estate.execute(plan)["v1"].outcome == "kept"
+    assert estate.cloud.resources["v1"] is again
+
+
+def test_what_was_begun_by_one_call_is_on_its_way_out(estate: Estate, instantly: None) -> None:
+    """Its answer was not heard; until it is gone the API tells of it as it goes."""
+    estate.collect(resource("v1", tags=EXPIRED))
+    plan = estate.plan()
+    interrupted(estate, plan, "delete")
+    there = resource("v1", tags=EXPIRED, properties={"state": "deleting"})
+    told = iter([there, None])
+    estate.cloud.read = lambda _resource: next(told)  # type: ignore[method-assign]
+    result = estate.execute(plan)["v1"]
+    assert (result.outcome, result.detail) == ("gone", "deleted before the run was interrupted")
+    assert estate.cloud.deleted == []
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
+        ({"properties": {"volume_size": 2}}, "changed since it was planned"),
         ({"tags": {**EXPIRED, "owner": "ann"}}, "changed since it was planned"),
         ({"edges": attached_to("brand-new")}, "sim_instance brand-new needs it by now"),
     ],
 )
 def test_what_people_did_to_it_since_the_interruption_keeps_it(
-    estate: Estate, change: dict[str, object], why: str
+    estate: Estate, instantly: None, change: dict[str, object], why: str
 ) -> None:
     estate.collect(resource("v1", tags=EXPIRED))
     plan = estate.plan()

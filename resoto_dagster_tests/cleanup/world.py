@@ -1,10 +1,12 @@
 """A made-up cloud for the model test: it changes by itself, refuses, is slow, and may kill who calls it."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
+from resoto_dagster.model.requests import Asked
 from resoto_dagster.model.resource import Edge, EdgeType, Resource, Scope, StoredResource
 from resoto_dagster.providers.base import Answer, CollectSink, ProviderError
 from resoto_dagster_tests.estate import KINDS as ESTATE_KINDS
@@ -108,6 +110,11 @@ class World:
     afterwards: Callable[[], None] = lambda: None
     deletes: list[str] = field(default_factory=list)
 
+    @property
+    def requests(self) -> Counter[Asked]:
+        """Nobody counts them here."""
+        return Counter()
+
     def lives(self) -> None:
         """One more thing the process does, unless it is killed, or was."""
         if self.dies_in is not None:
@@ -195,6 +202,11 @@ class World:
             self.change(resource.id, names=names)
         self.lives()
         return Answer((f"untie-{resource.id}",))
+
+    def half_done(self, resource: StoredResource, now: Resource) -> bool:
+        own = {key for key in now.properties if key not in ("rules", "volume_status")}
+        same = all(now.properties[key] == resource.reported[key] for key in own)
+        return resource.scope.kind == "sim_group" and same
 
     def close(self) -> None:
         pass

@@ -263,8 +263,8 @@ class AwsKind(Kind):
     deleted already, or is not the account's own; those are not collected. A kind that `takes_along` has AWS
     delete all that its resources lead to with them, or what is of the kinds named there. `changing` are
     properties that change by themselves, or when a dependant goes: no reason to keep what was planned.
-    `unties` are the calls by which it lets go of one of another kind that must otherwise outlive it; paths
-    that start with `other.` lead into what is reported of that.
+    `unties` are the calls by which it lets go of one of another kind that must otherwise outlive it, `untied`
+    the properties that change by them; paths that start with `other.` lead into what is reported of that one.
     `volatile` are those that change all the time: they are no change of the resource at all.
     """
 
@@ -294,6 +294,7 @@ class AwsKind(Kind):
     held_back: tuple[HeldBack, ...] = ()
     takes_along: bool | tuple[str, ...] = False
     unties: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
+    untied: tuple[str, ...] = ()
     changing: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()
 

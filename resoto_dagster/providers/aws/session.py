@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Collection, Mapping
 
+from resoto_dagster.inventory.merge import fingerprint, reported_fingerprint
 from resoto_dagster.model.requests import Asked
 from resoto_dagster.model.resource import Resource, Scope, StoredResource
 from resoto_dagster.providers.aws.access import COUNTS
@@ -87,6 +88,13 @@ class AwsSession:
         """Make them. Raises ProviderError when AWS refuses."""
         kind, account = self._kinds[resource.scope.kind], self._account(resource)
         return Answer(untie(kind, resource, other, account))
+
+    def half_done(self, resource: StoredResource, now: Resource) -> bool:
+        """Whether interrupted calls may have left it so: those that come before the last one, or untie."""
+        kind = self._kinds[resource.scope.kind]
+        aside = kind.unsettled.union(kind.untied)
+        untied = fingerprint(now, aside) == reported_fingerprint(resource.reported, aside)
+        return len(kind.delete) > 1 or (bool(kind.untied) and untied)
 
     def close(self) -> None:
         """Close all connections."""

@@ -115,6 +115,7 @@ KINDS = (
                 for direction in ("ingress", "egress")
             )
         },
+        untied=("group_ip_permissions", "group_ip_permissions_egress"),
     ),
     AwsKind(
         name="aws_ec2_route_table",
