@@ -9,41 +9,21 @@ import secrets
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, text
 
-from resoto_dagster.cleanup.notices import message_about, tell
+from resoto_dagster.cleanup.notices import Announceable, message_about, tell
 from resoto_dagster.cleanup.owners import Owner, owner_of
 from resoto_dagster.cleanup.plan import Plan
 from resoto_dagster.config import CleanupSettings, NoticesSettings
 from resoto_dagster.errors import ResotoError
-from resoto_dagster.model.resource import StoredResource
 
 LINK_LASTS = timedelta(days=90)
 """How long the link of a notice is good."""
 
 AT_A_TIME = 4
 """How many owners are told at a time: a service that does not answer must not hold up the rest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Announceable:
-    """A resource that is to go, and that its owner is to be told of.
-
-    `authors` are source and author of the marks whose grace has not begun, `due` is when it may go if it is
-    told now, `monthly_cost` is in US dollars. Of what is `quiet` nobody is told: the plan announces it.
-    """
-
-    resource: StoredResource
-    account_name: str | None
-    region: str
-    reason: str
-    authors: tuple[tuple[str, str], ...]
-    due: datetime
-    monthly_cost: float | None
-    quiet: bool = False
 
 
 def announceable(plan: Plan, settings: CleanupSettings, now: datetime) -> list[Announceable]:

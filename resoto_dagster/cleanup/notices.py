@@ -7,7 +7,7 @@ nothing else: not as a link, a mention, a line of their own or a header.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from resoto_dagster.cleanup.owners import Owner
 from resoto_dagster.cleanup.plan import Plan
@@ -15,9 +15,7 @@ from resoto_dagster.cleanup.sending import post, send_mail
 from resoto_dagster.config import NoticesSettings
 from resoto_dagster.errors import ResotoError
 from resoto_dagster.model.durations import spell_duration
-
-if TYPE_CHECKING:
-    from resoto_dagster.cleanup.announcements import Announceable
+from resoto_dagster.model.resource import StoredResource
 
 SLACK_SECTION, SLACK_SECTIONS = 3000, 10
 """Slack's limit of a section's text, and of how many sections with resources a message has at most."""
@@ -36,6 +34,24 @@ _REST = "and {} more, see `resoto plan show`"
 
 
 @dataclass(frozen=True, slots=True)
+class Announceable:
+    """A resource that is to go, and that its owner is to be told of.
+
+    `authors` are source and author of the marks whose grace has not begun, `due` is when it may go if it is
+    told now, `monthly_cost` is in US dollars. Of what is `quiet` nobody is told: the plan announces it.
+    """
+
+    resource: StoredResource
+    account_name: str | None
+    region: str
+    reason: str
+    authors: tuple[tuple[str, str], ...]
+    due: datetime
+    monthly_cost: float | None
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A message, whichever way it goes: what it is about, a text for each resource, and what can be done."""
 
@@ -47,7 +63,7 @@ class Message:
 
 
 def message_about(
-    found: Sequence["Announceable"], settings: NoticesSettings, link: str | None = None
+    found: Sequence[Announceable], settings: NoticesSettings, link: str | None = None
 ) -> Message:
     """What tells of resources, those that may go first at the top; `link` leads to keeping them."""
     ordered = sorted(found, key=lambda one: (one.due, str(one.resource)))
@@ -155,7 +171,7 @@ def for_mail(message: Message) -> str:
     return "\n\n".join(paragraphs) + "\n"
 
 
-def _told(one: "Announceable") -> str:
+def _told(one: Announceable) -> str:
     """Two lines about a resource."""
     name = "" if one.resource.name == one.resource.id else f' "{one_line(one.resource.name, 60)}"'
     where = f"{one_line(one.account_name or one.resource.scope.account, 40)} {one_line(one.region, 30)}"

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from resoto_dagster.cleanup.announcements import Announceable
+from resoto_dagster.cleanup.notices import Announceable
 from resoto_dagster.config import NoticesSettings
 from resoto_dagster.model.resource import StoredResource
 from resoto_dagster_tests.estate import NOW, node, scope
