@@ -155,8 +155,8 @@ def _is_on(name: str, own: MetricSettings) -> bool:
 def _own(name: str, own: MetricSettings, default: MetricDefinition | None) -> Metric:
     if name.startswith(PREFIX):
         raise Mistake(f"{PREFIX} is put before every name; call it {name.removeprefix(PREFIX)!r}", name)
-    if name in _TAKEN:
-        raise Mistake("a metric about the workflow has that name; give it another one", name)
+    if name in _TAKEN or name.startswith("exporter_"):
+        raise Mistake("a metric about the workflow or the exporter has that name; give it another one", name)
     changes = {key: getattr(own, key) for key in ("help", "type", "search") if getattr(own, key) is not None}
     if default is None:
         if own.search is None:

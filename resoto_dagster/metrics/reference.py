@@ -21,7 +21,9 @@ name where that is known, else its id.
 
 {count} metrics, all gauges, each defined by a search in `resoto_dagster/metrics/default_metrics.yaml`. \
 They are measured again when the inventory, a definition or a limit has changed. Names that end in `_total` \
-are what Resoto calls them; they are gauges nonetheless.
+are what Resoto calls them; they are gauges nonetheless, and exported without a type. The monthly cost of \
+volumes is Resoto's, too: the sum of their types' prices for a gigabyte, without their sizes; what a plan \
+saves has them in it.
 
 | metric | what it says | labels | value | of |
 | --- | --- | --- | --- | --- |

@@ -135,7 +135,8 @@ def test_the_settings_add_change_and_switch_off_metrics() -> None:
         ("odd: {help: x, type: counter}", "odd.type: Input should be 'gauge'"),
         ("odd: {help: x, max_series: 0}", "odd.max_series: Input should be greater than or equal to 1"),
         ("resoto_odd: {help: x}", "resoto_ is put before every name; call it 'odd'"),
-        ("scopes: {help: x}", "a metric about the workflow has that name"),
+        ("scopes: {help: x}", "a metric about the workflow or the exporter has that name"),
+        ("exporter_up: {help: x}", "a metric about the workflow or the exporter has that name"),
         (
             "odd: {help: x, search: 'aggregate(a, b, c, d, e, f, g, h, i: sum(1) as odd): all'}",
             "9 labels are too many, a metric has 8 at most",
