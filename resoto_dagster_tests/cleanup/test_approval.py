@@ -112,22 +112,6 @@ def test_when_one_resource_has_changed_none_of_what_was_approved_is_done(
     assert estate.cloud.deleted == []
 
 
-def test_a_moved_world_stays_moved_after_a_crash(estate: Estate, waiting: Plan) -> None:
-    """A run that died while it said so of each resource must not go on with the others."""
-    approve(estate, waiting)
-    with estate.engine.begin() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO inventory.journal (plan_id, node_id, run_id, event, at, detail, request_ids) "
-                "VALUES (:plan, :node, 'run-1', 'kept', now(), 'the world has moved', '{}')"
-            ),
-            {"plan": waiting.plan_id, "node": node("ins", "sim_instance")},
-        )
-    estate.cloud.change("vol", tags=EXPIRED | {"owner": "bob"})
-    estate.execute(waiting, ALWAYS)
-    assert estate.cloud.deleted == []
-
-
 def test_when_a_later_plan_keeps_something_none_of_what_was_approved_is_done(
     estate: Estate, waiting: Plan
 ) -> None:
