@@ -1,6 +1,7 @@
 """Networks and what they are made of: as moto has them, value by value."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -125,6 +126,11 @@ def test_groups_that_name_each_other_let_go_of_one_another(
     assert again[web] == groups[web]
     assert len(again[database].properties["group_ip_permissions"]) == 1
     assert session.untie(stored(again[database]), stored(again[web])).request_ids == ()
+    known = stored(groups[database])
+    assert session.half_done(known, again[database])
+    other = {**again[database].properties, "description": "another one"}
+    assert not session.half_done(known, replace(again[database], properties=other))
+    assert not session.half_done(stored(groups[web]), replace(again[web], properties=other))
 
 
 def test_route_table(
