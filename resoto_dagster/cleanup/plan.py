@@ -5,7 +5,7 @@ A plan is made once, written down, and never changed; a dry run and a real run m
 
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -107,13 +107,18 @@ def _hash(items: Sequence[PlanItem]) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
     for item in items:
         parts = (
-            *(item.resource.node_id.hex, item.resource.scope, item.resource.id, item.fingerprint),
+            *(item.resource.node_id.hex, str(item.resource), item.fingerprint),
             *(item.reason, item.author, item.wave, item.kept, item.monthly_cost),
             *(sorted(node.hex for node in nodes) for nodes in (item.waits_for, item.unties)),
             [one.node_id.hex for one in item.takes_along],
         )
         digest.update(repr(parts).encode())
     return digest.digest()
+
+
+def _array(nodes: Collection[uuid.UUID]) -> str:
+    """The text of a `uuid[]`: psycopg takes many times as long to find out what is in a list."""
+    return f"{{{','.join(sorted(map(str, nodes)))}}}"
 
 
 def write_plan(
@@ -158,8 +163,8 @@ def write_plan(
             named = (item.region, scope.kind, resource.id, resource.name)
             why = (item.reason, item.author, item.born, item.wave, item.kept)
             rest = (
-                sorted(item.waits_for),
-                sorted(item.unties),
+                _array(item.waits_for),
+                _array(item.unties),
                 item.monthly_cost,
                 Jsonb([[one.node_id, *astuple(one.scope), one.id] for one in item.takes_along]),
                 item.fingerprint,
