@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sys import intern
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from resoto_dagster.cleanup.budget import over_budget
 from resoto_dagster.cleanup.costs import monthly_costs
@@ -14,12 +14,13 @@ from resoto_dagster.cleanup.freshness import clock_jumped, collected_by, why_sta
 from resoto_dagster.cleanup.grace import grace_of
 from resoto_dagster.cleanup.plan import Plan, PlanItem, write_plan
 from resoto_dagster.cleanup.rules import as_written, version_of
-from resoto_dagster.cleanup.waves import CHUNK, DeletionRules, relate, settle
+from resoto_dagster.cleanup.waves import DeletionRules, relate, settle
 from resoto_dagster.config import CleanupSettings
 from resoto_dagster.garbage import seldom_looked_for
 from resoto_dagster.inventory.marks import forget_ended
 from resoto_dagster.inventory.merge import reported_fingerprint
 from resoto_dagster.inventory.search.compile import BORN
+from resoto_dagster.inventory.streaming import stream
 from resoto_dagster.model.kind import Kind
 from resoto_dagster.model.resource import Scope, StoredResource
 
@@ -34,7 +35,7 @@ _MARKED = f"""
             ON n.node_id = m.node_id AND n.source = m.source AND n.author = m.author
             AND n.announced_at >= greatest(r.first_seen, r.ctime)
         WHERE m.mark = 'clean' AND (
-            m.root_run_id = :root_run_id
+            m.root_run_id = %(root_run_id)s
             -- a person meant the resource there was then, not one that bears its name by now
             OR (m.source = 'person' AND m.at >= greatest(r.first_seen, r.ctime)))
         GROUP BY m.node_id
@@ -53,7 +54,6 @@ _MARKED = f"""
     JOIN inventory.kinds k ON k.kind = r.kind
     LEFT JOIN inventory.accounts a ON a.provider = s.provider AND a.account = s.account
     LEFT JOIN shielded ON shielded.node_id = r.node_id
-    ORDER BY s.provider, s.account, s.region, r.kind, r.id
 """  # noqa: S608
 
 
@@ -75,9 +75,8 @@ def make_plan(
     now, collector = datetime.now(UTC), collected_by(connection, root_run_id)
     versions = {rule.name: version_of(rule) for rule in settings.rules}
     items: dict[uuid.UUID, PlanItem] = {}
-    marked = text(_MARKED).execution_options(yield_per=CHUNK)
     scopes: dict[Scope, Scope] = {}  # one object for all resources of a scope
-    for row in connection.execute(marked, {"root_run_id": root_run_id}):
+    for row in stream(connection, _MARKED, {"root_run_id": root_run_id}):
         scope = Scope(row.provider, row.account, row.scope_region, row.kind)
         scope = scopes.setdefault(scope, scope)
         resource = StoredResource(row.node_id, scope, row.id, row.name, row.reported)
@@ -91,6 +90,7 @@ def make_plan(
         if item.kept is None:
             item.kept = rules.held_back(resource)
         items[row.node_id] = item
+    items = dict(sorted(items.items(), key=lambda one: str(one[1].resource)))
     above = relate(connection, items, rules)
     settle(items, above, rules)
     # Only what would go but for its grace is in grace: nobody is told of what stays anyway.

@@ -12,10 +12,8 @@ from sqlalchemy import Connection, text
 
 from resoto_dagster.cleanup.plan import PlanItem, TakenAlong
 from resoto_dagster.cleanup.planners import aws_vpcs
+from resoto_dagster.inventory.streaming import stream
 from resoto_dagster.model.resource import Scope, StoredResource
-
-CHUNK = 1_000
-"""How many rows are read at a time: all at once would be in memory twice."""
 
 Above = Mapping[uuid.UUID, Sequence[uuid.UUID]]
 """For each item those that can't go unless it goes."""
@@ -51,14 +49,12 @@ def _dependants(
     protected = frozenset(
         connection.execute(text("SELECT node_id FROM inventory.marks WHERE mark = 'protected'")).scalars()
     )
-    edges = text(
-        """
-        SELECT src, dst, bool_or(type = 'delete') FROM inventory.edges
-        WHERE src = ANY (:nodes) AND dst <> src GROUP BY src, dst
-        """
-    ).execution_options(yield_per=CHUNK)
+    edges = """
+        SELECT src, dst, bool_or(type = 'delete') AS first FROM inventory.edges
+        WHERE src = ANY (%(nodes)s) AND dst <> src GROUP BY src, dst
+    """
     found: dict[uuid.UUID, list[_Dependant]] = {}
-    for src, dst, first in connection.execute(edges, {"nodes": list(items)}):
+    for src, dst, first in stream(connection, edges, {"nodes": list(items)}):
         if dst in there:
             found.setdefault(src, []).append(_Dependant(there[dst], first, dst in protected))
     for every in found.values():
@@ -70,17 +66,13 @@ def _unmarked_dependants(
     connection: Connection, items: Mapping[uuid.UUID, PlanItem]
 ) -> dict[uuid.UUID, StoredResource]:
     """The dependants that are no items themselves; each is read once, however many items it depends on."""
-    rows = connection.execute(
-        text(
-            """
-            SELECT r.node_id, s.provider, s.account, s.region, r.kind, r.id, r.name, r.reported
-            FROM inventory.resources r JOIN inventory.scopes s USING (scope_id)
-            WHERE r.node_id IN (SELECT dst FROM inventory.edges WHERE src = ANY (:nodes))
-                AND r.node_id <> ALL (:nodes)
-            """
-        ).execution_options(yield_per=CHUNK),
-        {"nodes": list(items)},
-    )
+    unmarked = """
+        SELECT r.node_id, s.provider, s.account, s.region, r.kind, r.id, r.name, r.reported
+        FROM inventory.resources r JOIN inventory.scopes s USING (scope_id)
+        WHERE r.node_id IN (SELECT dst FROM inventory.edges WHERE src = ANY (%(nodes)s))
+            AND r.node_id <> ALL (%(nodes)s)
+    """
+    rows = stream(connection, unmarked, {"nodes": list(items)})
     return {
         node: StoredResource(node, Scope(provider, account, region, kind), id_, name, reported)
         for node, provider, account, region, kind, id_, name, reported in rows

@@ -394,7 +394,7 @@ MUTATIONS = (
     Mutation(
         "what others mark counts in their own run",
         _PLAN,
-        "m.root_run_id = :root_run_id",
+        "m.root_run_id = %(root_run_id)s",
         "m.source <> 'person'",
         "cleanup/test_guards.py::test_nobodys_mark_of_another_run_counts",
     ),
