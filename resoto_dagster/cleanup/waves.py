@@ -58,7 +58,7 @@ def _dependants(
         if dst in there:
             found.setdefault(src, []).append(_Dependant(there[dst], first, dst in protected))
     for every in found.values():
-        every.sort(key=lambda one: (one.resource.scope, one.resource.id))
+        every.sort(key=lambda one: str(one.resource))
     return found
 
 
